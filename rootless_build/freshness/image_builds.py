@@ -104,7 +104,7 @@ class ImageFreshness:
         cache = self._snapshots.cache
         forced = bool(self._force or _why_always(step))
         late = LateSnapshot(take)
-        return ImageBuild(step, before.plus(more), late, self._records, cache, forced)
+        return ImageBuild(step, before.plus(more), late, self._records, cache, take, forced)
 
     def _look(
         self, step: BuildImage, names: Sequence[str], engine: Engine
@@ -195,6 +195,8 @@ class ImageBuild(Struct):
     _after: LateSnapshot
     _records: Records
     _cache: Path
+    look: Callable[[], Fingerprint | Unknown]
+    """Looks at all that goes into it, now."""
     forced: bool = False
     """Whether somebody asked for all of it to be done."""
 
@@ -208,12 +210,22 @@ class ImageBuild(Struct):
         """Where it is kept what the last build of the step as a whole was made of; None for one
         that leaves no image. With another context of the same name it is another build.
         """
+        return self._place_of("full")
+
+    @property
+    def contexts_place(self) -> Path | None:
+        """What begins the names of directories for the images of what its RUNs mount of the build
+        context (`freshness.context_images`); None for a build that leaves no image.
+        """
+        return self._place_of("contexts")
+
+    def _place_of(self, kind: str) -> Path | None:
         step = self._step
         if not step.tags or step.outputs:
             return None
         contexts = [str(step.context), *step.build_contexts]
         about = json.dumps([_record_key(step), step.platforms, contexts])
-        return self._cache / f"full-{hashlib.sha256(os.fsencode(about)).hexdigest()[:16]}"
+        return self._cache / f"{kind}-{hashlib.sha256(os.fsencode(about)).hexdigest()[:16]}"
 
     @property
     def fingerprint(self) -> str:

@@ -278,7 +278,7 @@ def _build(step: BuildImage, stop: _InARun, context: Context, reporter: StepRepo
     rewriting = options.images.rewriting
     assert rewriting is not None  # image_options() gives it
     own = OwnFiles.of(plan, rewriting.own.whole)
-    rewriting = replace(rewriting, own=own, full=None, stop=stop, allow_inexact=True)
+    rewriting = replace(rewriting, own=own, full=None, contexts=None, stop=stop, allow_inexact=True)
     return build_image(step, context.engine, reporter, rewriting)
 
 

@@ -248,7 +248,8 @@ class ImageSteps:
             image = incremental.attempt(step, own, ahead, reporter)
             if image is not None:
                 return image
-            rewriting = replace(rewriting, full=incremental.begin())
+            kept = incremental.contexts(own)
+            rewriting = replace(rewriting, full=incremental.begin(), contexts=kept)
         # A run that changes nothing reads no containerfile: 20 ms.
         from rootless_build.images.building import build_image  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rootless_build.backend.api import Image
+from rootless_build.freshness.context_images import KeptContextImages
 from rootless_build.freshness.full_builds import FullBuilds
 from rootless_build.images.incremental import Changes, build_changes
 from rootless_build.model.errors import RbuildError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rootless_build.freshness.image_builds import ImageBuild
     from rootless_build.images.layers.client import LayerMaker
     from rootless_build.images.own_files import OwnFiles
+    from rootless_build.images.segments.context_images import Keeping
 
 
 class IncrementalBuild:
@@ -59,6 +61,19 @@ class IncrementalBuild:
         """Where a build as a whole puts down what the next one needs; None for nowhere."""
         place = self._building.full_place
         return FullBuilds(place).begin() if place else None
+
+    def contexts(self, own: OwnFiles) -> Keeping | None:
+        """The images of what RUNs mount of the build context; None for none that are kept."""
+        building, place = self._building, self._building.contexts_place
+        if place is None:
+            return None
+        return KeptContextImages(
+            place,
+            building.look,
+            self._context.options.images.incremental,
+            reuse=not building.forced,
+            bundles=bool(own.bundles),
+        )
 
     @contextmanager
     def _watch(self, changes: Changes, reporter: StepReporter) -> Iterator[StepReporter]:

@@ -1,5 +1,6 @@
 """Images that are the last one and a layer of what changed, with real engines: random edits, each
-image held against one that is built as a whole, without a cache.
+image held against one that is built as a whole, without a cache; those too that RUNs mount of the
+build context.
 
 The engine's own layers are laid over each other by the kernel and compared name by name: kinds,
 modes, owners, times, links, bytes. RBUILD_EDITS sets how many edits are made.
@@ -21,6 +22,7 @@ import pytest
 
 from rootless_build.backend.api import Engine, Image, ImageContent, ImageStore, image_store
 from rootless_build.freshness import fingerprints
+from rootless_build.freshness.context_images import KeptContextImages
 from rootless_build.freshness.fingerprints import Fingerprint
 from rootless_build.freshness.full_builds import FullBuilds
 from rootless_build.images import configuration as configurations
@@ -56,6 +58,12 @@ FILES: Mapping[str, str] = {
 }
 
 
+MOUNTS: Mapping[str, str] = {
+    "all": f"FROM {BASE}\nRUN --mount=type=bind,target=/m true\n",
+    "a directory": f"FROM {BASE}\nRUN --mount=source=d,target=/m,rw touch /m/new\n",
+}
+
+
 @pytest.fixture
 def store(engine: Engine, base_image: Image) -> ImageStore:
     """Where the engine's images are read."""
@@ -86,6 +94,28 @@ class Builds:
         found = fingerprints.of_build(plain, self.place / "cache", OwnFiles())
         assert isinstance(found, Fingerprint), found
         return found
+
+    def mounted(self, *, kept: bool) -> tuple[Image, bool]:
+        """The image that the RUN mounts, and whether it was made of an earlier one, if these are
+        `kept`.
+        """
+        contexts = KeptContextImages(self.place / "cache" / "contexts-0", self.made_of, 1.0, many=0)
+        options = replace(self.options, full=self.full.begin(), contexts=contexts if kept else None)
+        recorder = Recorder()
+        told = ImagesTold(recorder.reporter)
+        build_image(self.step, self.engine, told, options)
+        self.made.update(told.images)
+        base = self.engine.find_image(BASE)
+        assert base is not None
+        layers = self.configuration(base).layers
+        found = [
+            image
+            for image in map(Image, dict.fromkeys(told.images))
+            if self.store.content(image) and self.configuration(image).layers[:1] != layers[:1]
+        ]
+        changed = any(notice.code == "incremental-mount" for notice in recorder.notices)
+        # The earlier one is told first; it may be the same.
+        return found[-1], changed
 
     def whole(self, *, keep: bool = False) -> Image:
         """Build all of it."""
@@ -193,3 +223,31 @@ def test_random_edits(started: Callable[[str], Builds], place: Path, name: str) 
             began.assert_same(changed, began.whole())
     sys.stdout.write(f"{done} edits, {whole} built as a whole\n")
     assert whole < done
+
+
+@ENGINES
+@pytest.mark.parametrize("name", MOUNTS)
+def test_random_edits_of_what_is_mounted(
+    started: Callable[[str], Builds], place: Path, name: str
+) -> None:
+    """What is ignored is not there, and an engine does not show it as it is."""
+    count = -(-EDITS // 10 // len(MOUNTS))
+    seed = int(os.environ.get("RBUILD_SEED", "1"))
+    context, builds = place / "context", started(MOUNTS[name])
+    (context / ".dockerignore").write_text("**/ignored\n**/A\n!d/A\n")
+    keep = (".dockerignore", "Dockerfile", "a", "b", "d", "e")
+    tree = EditedTree(context, random.Random(f"{name} {seed}"), keep=keep)
+    incremental = 0
+    for number in range(count):
+        if number % TOGETHER == 0:
+            builds.remove()
+        for _ in range(tree.random.randrange(1, 4)):
+            tree.edit()
+        if not os.path.lexists(context / "d/ignored"):
+            (context / "d/ignored").write_text("ignored")
+        changed, made = builds.mounted(kept=True)
+        incremental += made
+        whole, _ = builds.mounted(kept=False)
+        builds.assert_same(changed, whole)
+    sys.stdout.write(f"{count} edits, {incremental} not as a whole\n")
+    assert incremental > count // 2

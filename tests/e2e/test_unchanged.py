@@ -346,3 +346,32 @@ def test_random_edits_against_builds_from_scratch(project: Rbuild) -> None:
         # What --no-cache made is new to the containers; the next edit starts from a usual build.
         done(project, "--force", "binary", *edits.words)
         assert done(project, "binary", *edits.words) == (False, False), said
+
+
+@pytest.mark.in_ci("podman")
+def test_what_a_run_mounts_is_made_of_the_last_one_and_what_changed(project: Rbuild) -> None:
+    """What is ignored is not mounted; nor is anything that is gone."""
+    if project.backend == "docker":
+        pytest.skip("nobody hands layers to docker's own builder")
+    before = images(project)
+    mounts = (
+        "COPY list /list\nRUN --mount=type=bind,target=/m cp -a /m /context && echo > /argument\n"
+    )
+    (project.project / "Dockerfile").write_text(f"FROM debian:bookworm\n{mounts}")
+    assert project("binary").returncode == 0
+    whole, said = images(project), "one layer of what changed"
+    for number in range(2):
+        (project.project / "src/a").write_text(f"new {number}")
+        (project.project / "docs/c").unlink(missing_ok=True)
+        assert said in project("--explain", "binary").stderr
+        listing = (project.bundles / "listing").read_text()
+        assert f"new {number}" in listing
+        assert "docs/c" not in listing
+        assert "context/notes" not in listing
+        assert images(project) == whole + 1
+    (project.project / "src/a").write_text("once more")
+    assert said not in project("--explain", "--no-incremental", "binary").stderr
+    assert images(project) == whole
+    assert "once more" in (project.bundles / "listing").read_text()
+    assert project("clean", "--images").returncode == 0
+    assert images(project) == before

@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +24,12 @@ from rootless_build.images.containerfile.patterns import PatternError, Patterns
 _CHUNK: Final = 1024 * 1024
 _WILDCARDS: Final = frozenset("*?[")
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+Entry = tuple[bytes, int, bytes]
+"""A path relative to the context, the mode, and the sha256 of what is there: of a file its bytes,
+of a link its text, of a device its number; zeroes of a directory.
+"""
 
 
 class _Found(NamedTuple):
@@ -111,32 +117,44 @@ class BuildContext(Struct):
         ]
 
     def _compute_digest(self, source: str) -> str:
-        total = hashlib.sha256()
         place = self.real(source)
         if place is None:
-            total.update(b"missing")
-            return total.hexdigest()
-        if not self._is_directory(place):
-            self._add(total, place, os.lstat(self.root / place), "")
-        for found in self._walk(place, everything=False):
-            self._add(total, found.path, found.status, found.path[len(place) :])
-        return total.hexdigest()
+            return hashlib.sha256(b"missing").hexdigest()
+        return digest_of(os.fsencode(place), self._entries(place))
 
-    def _add(self, total: hashlib._Hash, path: str, status: os.stat_result, name: str) -> None:
-        kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
-        head = f"{name}\0{kind}\0{mode}\0{status.st_size}\0"
+    def _entries(self, place: str) -> Iterator[Entry]:
+        if place:
+            yield self._entry(place, os.lstat(self.root / place))
+        if not place or self._is_directory(place):
+            for found in self._walk(place, everything=False):
+                yield self._entry(found.path, found.status)
+
+    def _entry(self, path: str, status: os.stat_result) -> Entry:
+        content = hashlib.sha256()
         if stat.S_ISDIR(status.st_mode):
-            head = f"{name}\0directory\0{mode}\0"
-        total.update(head.encode(errors="surrogateescape"))
+            return os.fsencode(path), status.st_mode, bytes(content.digest_size)
         if stat.S_ISLNK(status.st_mode):
-            total.update(os.fsencode(self._link(path)))
+            content.update(os.fsencode(self._link(path)))
         elif stat.S_ISREG(status.st_mode):
             with below.opened_file(self.root, path) as file:
                 while block := file.read(_CHUNK):
-                    total.update(block)
+                    content.update(block)
+        else:
+            content.update(b"%d" % status.st_rdev)
+        return os.fsencode(path), status.st_mode, content.digest()
 
     def _link(self, path: str) -> str:
         return link_text(self.root / path)
+
+
+def digest_of(place: bytes, entries: Iterable[Entry]) -> str:
+    """A sha256, in hex, of what is at a place, and below: of each its name from there, mode, and
+    content, in whatever order they come.
+    """
+    total = hashlib.sha256()
+    for path, mode, content in sorted(entries):
+        total.update(b"%b\0%o %b" % (path[len(place) :], mode, content))
+    return total.hexdigest()
 
 
 def has_wildcards(source: str) -> bool:

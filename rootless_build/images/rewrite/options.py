@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rootless_build.images.containerfile.stages import Image
     from rootless_build.images.layers.request import MountPoints, Operation
     from rootless_build.images.rewrite.features import Answers
+    from rootless_build.images.segments.context_images import Keeping
     from rootless_build.images.segments.stopping import Stop
 
 
@@ -30,9 +31,10 @@ class RewriteOptions(Struct, frozen=True):
     without one it is asked nothing. `answers` are those that hold. `explain`: how long it was asked
     is told. `at_once` is what this build shares with others that go on. `full` is a directory for
     what a later build needs in order to do but what changed (`segments.readings`); None where
-    nothing of it is wanted. `stop` ends the build at one of its RUNs. `repeated` is told what each
-    layer is made of, where the build is to be repeated without rbuild: RUNs see no directory of
-    this host then.
+    nothing of it is wanted. `contexts` are the images that are kept of what RUNs mount of
+    the build context; None for none. `stop` ends the build at one of its RUNs. `repeated` is told
+    what each layer is made of, where the build is to be repeated without rbuild: RUNs see no
+    directory of this host then.
     """
 
     builder: str = ""
@@ -47,5 +49,6 @@ class RewriteOptions(Struct, frozen=True):
     explain: bool = False
     at_once: AtOnce = field(default_factory=AtOnce)
     full: Path | None = None
+    contexts: Keeping | None = None
     stop: Stop | None = None
     repeated: Callable[[Sequence[Operation | MountPoints]], None] | None = None

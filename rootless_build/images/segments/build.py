@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Final
 
 from rootless_build.backend.api import (
@@ -48,6 +49,7 @@ from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import check_inside
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.bases import Images
+from rootless_build.images.segments.context_images import ContextImages
 from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps
 from rootless_build.images.segments.finishing import finished
 from rootless_build.images.segments.limits import check
@@ -228,7 +230,8 @@ def build(
         _tell_unused(plan, step, reporter)
         _tell_of_caches(step, reporter)
         contexts = rehearse(plan, ContextFiles.of(step, options.own, fetched), steps, images)
-        places = Places(contexts, fetching.fetch)
+        mounted = _mounted(step, store, maker, options, place)
+        places = Places(contexts, fetching.fetch, mounted)
         several = len(plan.needed) > 1 and options.stop is None
         kind = StagesSideBySide if several else Stages
         limited = Limited(steps, options.at_once)
@@ -244,6 +247,16 @@ def build(
         if readings is not None and not step.squash:
             readings.keep(state.configuration, made, told.images, place)
         return made
+
+
+def _mounted(
+    step: BuildImage, store: ImageStore, maker: LayerMaker, options: RewriteOptions, place: Path
+) -> ContextImages | None:
+    """What makes images of what RUNs mount of the build context; None: each is made as a whole."""
+    if options.contexts is None or store.archives or options.repeated is not None:
+        return None
+    level = Level.INFO if options.explain else Level.DETAIL
+    return ContextImages(options.contexts, store, maker, place, epoch_of(step), level)
 
 
 def _store(

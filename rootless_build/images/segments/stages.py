@@ -30,6 +30,7 @@ from rootless_build.images.layers.request import Copying, Directory, ImageFiles,
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.bases import Images
+from rootless_build.images.segments.context_images import ContextImages, Seen
 from rootless_build.images.segments.copying import CopyError, Sources
 from rootless_build.images.segments.progress import Progress, stage_name
 from rootless_build.images.segments.remote import Remote
@@ -108,10 +109,13 @@ class Plan(Struct, frozen=True):
 
 
 class Places(Struct, frozen=True):
-    """Where files come from: build contexts, and what `fetch` has from elsewhere."""
+    """Where files come from: build contexts, and what `fetch` has from elsewhere. `images` are made
+    of what RUNs mount of the build context; None: each as a whole.
+    """
 
     contexts: Contexts
     fetch: Callable[[Remote], Source]
+    images: ContextImages | None = None
 
 
 class Stages:
@@ -270,22 +274,41 @@ class Stages:
         # Files are looked at once in a build, however many RUNs mount them, as with BuildKit.
         with stops.held(self._mounting):
             if wanted not in self._of_contexts:
+                images = None if mount.origin else self._places.images
+                seen = images.look(directory) if images is not None else None
                 # A RUN is not done again for times, which are another's in each checkout.
-                key = BuildContext(directory.root, Patterns(directory.ignored)).digest(path)
-                made = self._image_of(directory, number, run)
+                key = seen.digest(directory) if seen is not None else None
+                if key is None:
+                    seen = None
+                    key = BuildContext(directory.root, Patterns(directory.ignored)).digest(path)
+                made = self._image_of(directory, number, run, seen)
                 self._of_contexts[wanted] = Mounted(made, MOUNTED, key)
             return self._of_contexts[wanted]
 
-    def _image_of(self, directory: Directory, number: int, run: Instruction) -> str:
-        """The id of an image that has what is at a path of a build context, as MOUNTED."""
+    def _image_of(
+        self, directory: Directory, number: int, run: Instruction, seen: Seen | None
+    ) -> str:
+        """The id of an image that has what is at a path of a build context, as MOUNTED. It is made
+        of an earlier one where the files were `seen`.
+        """
         configuration = configurations.scratch(platforms.parse(self._plan.platform(number)))
-        empty = State(Files(), configuration, _scope(configuration))
-        try:
-            state, _ = self._steps.copy(empty, [(run, Copying((directory,), MOUNTED))])
-        except LayerOfError as wrong:
-            raise self._refuse(run, str(wrong), "") from wrong
-        image = self._steps.intermediate(state, self._reporter_of(number)).files.image
-        return image.id if image is not None else ""
+        empty = State(Files(), configuration, _scope(configuration), last=run)
+        copying, reporter = Copying((directory,), MOUNTED), self._reporter_of(number)
+        kept = self._places.images if seen is not None else None
+        state = kept.changed(seen, empty, copying, reporter) if kept and seen else None
+        whole = None
+        if state is None:
+            try:
+                state, _ = self._steps.copy(empty, [(run, copying)])
+            except LayerOfError as wrong:
+                raise self._refuse(run, str(wrong), "") from wrong
+            whole = state
+        image = self._steps.intermediate(state, reporter).files.image
+        if image is None:
+            return ""
+        if whole is not None and kept and seen:
+            kept.keep(seen, whole, copying, image.id)
+        return image.id
 
     def _refuse(self, instruction: Instruction, message: str, hint: str) -> ContainerfileError:
         words = f"{abbreviate(instruction)}: {message}"
