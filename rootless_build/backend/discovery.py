@@ -18,6 +18,8 @@ GROUP: Final = "rootless_build.backends"
 PREFERENCE: Final = ("podman", "buildah", "docker")
 """The order of `auto`; other plug-ins come after these, by name. docker is never the first."""
 AUTO: Final = "auto"
+ASKED_FOR: Final = "asked for"
+"""Why a backend is taken that is named."""
 _OWN: Final = MappingProxyType(
     {
         "podman": "rbuild_podman:PodmanBackend",
@@ -122,7 +124,7 @@ def choose(name: str, settings: EngineSettings, known: _Known = _NOTHING) -> Cho
     elsewhere = {engine.backend: engine for engine in named()}
     if name != AUTO:
         candidate = _named(name, settings, known)
-        return _choice(candidate, f"asked for{_unused(elsewhere, name)}", settings)
+        return _choice(candidate, f"{ASKED_FOR}{_unused(elsewhere, name)}", settings)
     wanted = _answering(settings)
     if wanted:
         engine, candidate = wanted[0]

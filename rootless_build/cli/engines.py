@@ -26,6 +26,7 @@ from rootless_build.host.gathering import gather
 from rootless_build.host.preflight import preflight
 from rootless_build.model.errors import BackendUnavailableError, RbuildError, StepFailedError
 from rootless_build.model.events import BackendChosen, Level, Notice
+from rootless_build.model.structs import replace
 from rootless_build.process import user_directories
 from rootless_build.process.background import Background
 from rootless_build.runner.journal import Run
@@ -76,11 +77,13 @@ def _are_new(command: Command, rows: Sequence[str]) -> bool:
 class EngineToCome:
     """A context in which the backend is chosen in the background, while the plan is made.
 
-    `asked` are images that will most likely be looked for.
+    `asked` are images that will most likely be looked for. `why` is why it is the one that the
+    options name, where nobody asked for it.
     """
 
-    def __init__(self, command: Command, asked: Sequence[str] = ()) -> None:
+    def __init__(self, command: Command, asked: Sequence[str] = (), why: str = "") -> None:
         self._asked = asked
+        self._why = why
         self._command = command
         self._name = backend_name(command)
         self._resources = ExitStack()
@@ -102,6 +105,9 @@ class EngineToCome:
             probe = self._answers.probe if self._answers is not None else None
             choice = discovery.choose(self._name, settings, {expected: probe} if probe else {})
             preflight(self._facts, choice.backend.name)
+            if self._why:
+                reason = choice.reason.replace(discovery.ASKED_FOR, self._why, 1)
+                choice = replace(choice, reason=reason)
             self._choice = choice
         except Exception as error:
             self._error = error

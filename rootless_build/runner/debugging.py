@@ -57,6 +57,7 @@ AGAIN: Final = f"{PLACE}/again"
 _TERMINAL: Final = "/rbuild-debug-terminal"
 _BEGUN: Final = "begun"
 _STATUS: Final = "status"
+_LARGEST_STATUS: Final = 255
 _SHORT: Final = 64
 """Bytes; whoever is in the container may have put something else there."""
 _SHELL: Final = ("/bin/sh", "-c", 'exec "$(command -v bash || echo sh)"')
@@ -210,8 +211,9 @@ class _InARun:
                 self._engine.give_back(place)
 
     def _ended(self, place: Path, error: ImageBuildError) -> Exception:
-        with suppress(OSError, ValueError):
-            return EndedError(int(plain.text(place / _STATUS, _SHORT)))
+        status = written_status(place)
+        if status is not None:
+            return EndedError(status)
         if (place / _BEGUN).exists():
             # By a signal that ended all of it.
             return EndedError((error.failed.status if error.failed else None) or 1)
@@ -227,6 +229,17 @@ class _Unheard(ForwardingReporter):
 
     def output(self, data: bytes, stream: object = "stdout") -> None:
         """It has none of its own."""
+
+
+def written_status(place: Path) -> int | None:
+    """The status that a command's script has written down; None where none can be told.
+
+    Whatever runs there can write to the file: what no command ends with is none.
+    """
+    with suppress(OSError, ValueError):
+        status = int(plain.text(place / _STATUS, _SHORT))
+        return status if 0 <= status <= _LARGEST_STATUS else None
+    return None
 
 
 def is_same(failed: str, now: str) -> bool:

@@ -89,6 +89,7 @@ def test_a_command_in_the_place_of_a_run_has_all_that_the_run_has(in_a_run: Rbui
     assert done.stdout.splitlines() == seen
     assert "in the image as it was before Dockerfile:9" in done.stderr
     assert "failed with status 5" in done.stderr
+    assert "(as in run 1)" in done.stderr
 
     again = piped(in_a_run, "debug", "1", given="echo from a pipe; sh /rbuild-debug/again")
     assert again.stdout.splitlines() == ["from a pipe", "trying"]

@@ -123,8 +123,10 @@ class _Failed:
         self._plan = plans.from_json(self._record.plan)
         self._step = self._plan.steps[self._failure.step - 1]
         _refuse_masked(self._step, self._number)
+        self._why = ""
         if command.option("backend") is None and self._record.backend:
             # Where the images are.
+            self._why = f"as in run {self._number}"
             command.backend = self._record.backend.partition(" ")[0]
 
     def _checked(self, kept: KeptRun) -> tuple[RunRecord, FailureRecord]:
@@ -167,7 +169,10 @@ class _Failed:
     def _in(self, step: BuildImage | RunContainer, wanted: Wanted) -> int:
         command = self._command
         plan = replace(self._plan, steps=(step,))
-        with checkout(command, "rbuild debug", alone=False) as run, EngineToCome(command) as coming:
+        with (
+            checkout(command, "rbuild debug", alone=False) as run,
+            EngineToCome(command, why=self._why) as coming,
+        ):
             manner = Manner(own_command=True, pass_status=True, results=debugging.Discarding())
             mask = command.hide(plan)
             options = run_options(command, plan, run, manner, mask, ExpansionOptions())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,8 @@ from rootless_build.model.events import Answer, Level, Notice
 from rootless_build.model.text import shell_joined, shown
 
 _NAME: Final = "report.html"
+_PRIVATE: Final = 0o600
+"""Of a new page or trace, which has a log in it; one that is there keeps the mode it was given."""
 
 
 class Report(Command):
@@ -103,7 +106,9 @@ class Report(Command):
 
     def _to(self, file: Path, content: bytes, form: str) -> None:
         try:
-            file.write_bytes(content)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            with os.fdopen(os.open(file, flags, _PRIVATE), "wb") as written:
+                written.write(content)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
             raise UsageError(f"{shown(file)} can't be written: {error.strerror}") from error
         absolute = file.absolute()

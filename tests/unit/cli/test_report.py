@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -236,8 +237,20 @@ def test_without_a_name_the_page_stays_with_the_run(
     sample(directory)
     assert app.run(["rbuild", "report", "1"]) == 0
     assert capfd.readouterr().out == f"{directory / '1' / 'report.html'}\n"
-    assert (directory / "1/report.html").is_file()
+    assert stat.S_IMODE((directory / "1/report.html").stat().st_mode) == 0o600
     assert app.run(["rbuild", "history"]) == 0
+
+
+@pytest.mark.parametrize("option", ["--output", "--trace"])
+def test_what_has_a_log_in_it_is_for_its_user_alone(directory: Path, option: str) -> None:
+    sample(directory)
+    made = Path("made")
+    assert app.run(["rbuild", "report", "1", option, "made"]) == 0
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    # Who gave one that is there another mode meant it.
+    made.chmod(0o644)
+    assert app.run(["rbuild", "report", "1", option, "made"]) == 0
+    assert stat.S_IMODE(made.stat().st_mode) == 0o644
 
 
 def test_a_trace_is_written_instead(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
