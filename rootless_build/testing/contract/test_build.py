@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from rootless_build.backend.api import Engine, Image
 from rootless_build.model.errors import ImageBuildError, ImageNotFoundError, StepFailedError
-from rootless_build.model.events import BuildState
+from rootless_build.model.events import BuildProgress, BuildState
 from rootless_build.model.plan import BuildImage, BuildOutput, RunContainer
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.cases import (
@@ -192,16 +193,26 @@ def test_files_of_a_build_can_be_written_to_a_directory(
 STEPS = (f"FROM {BASE}", "ENV STEP=two", "RUN echo three | tee /three", "COPY file /")
 
 
+def told_of(events: Iterable[BuildProgress]) -> tuple[str, ...]:
+    """The steps that the engine counts: BuildKit tells of none that only changes what an image
+    says of itself.
+    """
+    if any(event.of == len(STEPS) for event in events):
+        return STEPS
+    return tuple(step for step in STEPS if not step.startswith("ENV"))
+
+
 def test_progress_is_counted_and_names_the_instructions(build: Build, context: Path) -> None:
     containerfile(context, *STEPS)
     (context / "file").touch()
     recorder = Recorder()
     build(BuildImage(context, no_cache=True), recorder)
     started = [event for event in recorder.progress if event.state is BuildState.STARTED]
-    counted = [event for event in started if event.of == len(STEPS)]
-    assert [event.number for event in counted] == [1, 2, 3, 4]
-    assert [event.instruction.split()[0] for event in counted] == ["FROM", "ENV", "RUN", "COPY"]
-    assert counted[2].instruction == STEPS[2]
+    told = told_of(started)
+    counted = [event for event in started if event.of == len(told)]
+    assert [event.number for event in counted] == [*range(1, len(told) + 1)]
+    assert [event.instruction.split()[0] for event in counted] == [step.split()[0] for step in told]
+    assert STEPS[2] in [event.instruction for event in counted]
     ended = recorder.instructions(BuildState.DONE) + recorder.instructions(BuildState.CACHED)
     assert sorted(ended) == sorted(event.instruction for event in started)
 
@@ -212,7 +223,7 @@ def test_a_second_build_is_all_cached(build: Build, context: Path) -> None:
     first = build(BuildImage(context))
     recorder = Recorder()
     assert build(BuildImage(context), recorder).id == first.id
-    assert set(STEPS[1:]) <= set(recorder.instructions(BuildState.CACHED))
+    assert set(told_of(recorder.progress)[1:]) <= set(recorder.instructions(BuildState.CACHED))
     assert b"three\n" not in [line.data for line in recorder.lines]
 
 

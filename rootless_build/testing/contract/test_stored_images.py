@@ -70,7 +70,7 @@ def test_a_build_tells_the_images_of_its_instructions(
     told = {each for each in new if any(each.startswith(seen) for seen in noting.images)}
     # BuildKit keeps what it needs of instructions elsewhere.
     assert new - {image.id} <= told
-    assert len(new) > 1
+    assert len(new) > 1 or not noting.images
     assert engine.remove_images([stored(engine, image)]) == {}
 
 
