@@ -18,7 +18,9 @@ CONTAINERS: Final = "Containers"
 RESULTS: Final = "Results"
 RUN: Final = "This run"
 OUTPUT: Final = "Output"
-GROUPS: Final = (RUN, PROJECT, IMAGES, CONTAINERS, RESULTS, OUTPUT)
+AXES: Final = "Axes of a matrix"
+PLACES: Final = "Where cells are done"
+GROUPS: Final = (RUN, AXES, PLACES, PROJECT, IMAGES, CONTAINERS, RESULTS, OUTPUT)
 """What `--help` has them below, in this order."""
 
 

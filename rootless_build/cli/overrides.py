@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.backend import caller
@@ -9,7 +11,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.images.containerfile.file import problem
-from rootless_build.model import references
+from rootless_build.model import platforms, references
 from rootless_build.model.errors import UsageError
 from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import HostCommand, Plan, PullPolicy
@@ -69,7 +71,19 @@ def defaults(command: Command) -> Overrides:
         image=given.image,
         bundles_directory=given.bundles_dir,
         docker_socket=given.docker_socket,
+        platform=_usual_platform(os.environ),
     )
+
+
+def _usual_platform(environment: Mapping[str, str]) -> str | None:
+    """What docker's commands take for a platform where none is named. Raises UsageError."""
+    given = environment.get("DOCKER_DEFAULT_PLATFORM")
+    if not given:
+        return None
+    try:
+        return platforms.normal(given)
+    except platforms.BadPlatformError as error:
+        raise UsageError(f"DOCKER_DEFAULT_PLATFORM={given}: {error}", hint=error.hint) from error
 
 
 def overrides(command: Command) -> Overrides:

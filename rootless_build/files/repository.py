@@ -195,7 +195,7 @@ class _Walled:
             (place / "refs").mkdir()
             (place / "info").mkdir()
             (place / "HEAD").write_text(f"{commit}\n")
-            (place / "config").write_text(_configuration(found.top))
+            (place / "config").write_text(configuration(found.top))
             # A split index is in two files, of which the second is sought beside the configuration.
             for shared in found.directory.glob("sharedindex.*"):
                 if _is_file(shared):
@@ -256,7 +256,7 @@ class _Walled:
         )
 
 
-def _configuration(top: Path) -> str:
+def configuration(top: Path) -> str:
     """What of the checkout's configuration, and the user's, decides how files are compared."""
     lines = ["[core]", "bare = false", "fsmonitor = false", "hooksPath = /dev/null"]
     given = _ask(top, "config", "-z", "--get-regexp", f"^{_CONFIGURATION.pattern}$")

@@ -76,6 +76,10 @@ class ImageFreshness:
             )
         if step.outputs:
             return self._judge_files(step, made, before)
+        if before is not None and len(step.platforms) < 2:
+            moved = self._judge_moved(made, before, tagged, engine)
+            if moved is not None:
+                return moved
         return self._judge_image(step, made, before, tagged)
 
     def begin(self, step: BuildImage, engine: Engine) -> ImageBuild | None:
@@ -163,6 +167,34 @@ class ImageFreshness:
         if written != before.id:
             return Dirty("what it wrote is not there as it was")
         return Fresh(before.seconds)
+
+    def _judge_moved(
+        self,
+        made: Fingerprint,
+        before: Built,
+        tagged: Sequence[Image | None],
+        engine: Engine,
+    ) -> Verdict | None:
+        """The verdict on a build of which the image is there, and whose names another has: a build
+        of another checkout, that calls its image so too. None for any other.
+        """
+        others = [each for each in tagged if each is None or each.id != before.id]
+        if not others or made.differs(before.parts):
+            return None
+        if not all(each is not None and self._is_of_another(each) for each in others):
+            return None
+        image = engine.find_image(before.id)
+        label = ImageLabel.of(image.labels) if image is not None else None
+        if image is None or image.id != before.id or label is None:
+            return None
+        if (label.project, label.fingerprint) != (self._project, made.digest):
+            return None
+        return Fresh(before.seconds, image, moved=True)
+
+    def _is_of_another(self, image: Image) -> bool:
+        """Whether an image was built by rbuild in another checkout."""
+        label = ImageLabel.of(image.labels)
+        return label is not None and label.project != self._project
 
     def _judge_image(
         self,

@@ -12,11 +12,13 @@ from rootless_build.backend.api import Image
 
 class Fresh(Struct, frozen=True):
     """The step need not be done. `seconds` are what doing the step took last. `image` is the one
-    that a build would come to, where it makes one.
+    that a build would come to, where it makes one; `moved`: its names are another one's now, and
+    have to be given back to it.
     """
 
     seconds: float
     image: Image | None = None
+    moved: bool = False
 
 
 class Dirty(Struct, frozen=True):

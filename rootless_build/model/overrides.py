@@ -52,6 +52,8 @@ class Overrides(Struct, frozen=True):
     unprivileged: bool = False
     docker_socket: Path | None = None
     """Stands for docker's own in containers that have that mounted."""
+    platform: str | None = None
+    """For images that are built and containers, where the recipe names none."""
 
 
 def apply(plan: Plan, overrides: Overrides) -> Plan:
@@ -191,6 +193,7 @@ def _changed(step: Step, overrides: Overrides) -> Step:
             build_args=step.build_args + overrides.build_args,
             build_contexts=_contexts(step.build_contexts, overrides.build_contexts),
             secrets=step.secrets + overrides.secrets,
+            platforms=step.platforms or ((overrides.platform,) if overrides.platform else ()),
         )
     if isinstance(step, PullImage):
         return replace(step, pull=overrides.pull or step.pull)
@@ -203,6 +206,7 @@ def _changed(step: Step, overrides: Overrides) -> Step:
             environment=step.environment + overrides.environment + secret,
             secret_environment=step.secret_environment + tuple(name for name, _ in secret),
             caches=step.caches + overrides.caches,
+            platform=step.platform or overrides.platform,
         )
     return step
 

@@ -19,6 +19,9 @@ from rootless_build.model.plan import Pairs
 
 FILE_NAME: Final = "rbuild.toml"
 
+ValueLists = tuple[tuple[str, tuple[str, ...]], ...]
+"""Names, each with several values."""
+
 NO_KEY: Final = "no key"
 """Marks a field that no file can set."""
 WORDS: Final = "words"
@@ -189,6 +192,28 @@ class Target(Struct, frozen=True):
     Makefile, where it is the only key: without it the name decides."""
 
 
+class Matrix(Struct, frozen=True):
+    """`[matrix]`: what `rbuild matrix` combines; options of the command line come before it.
+
+    Without `refs` it is the working tree.
+    """
+
+    targets: tuple[str, ...] = ()
+    """Each is what one build is for: a target, or several with spaces between."""
+    platforms: tuple[str, ...] = ()
+    """Such as `["linux/amd64", "linux/arm64"]`: for images and containers of which the recipe does
+    not say it."""
+    refs: tuple[str, ...] = ()
+    """Branches, tags or commits; `.` is the working tree, uncommitted changes included."""
+    backends: tuple[str, ...] = ()
+    """As `--backend`."""
+    variables: ValueLists = ()
+    """Of each variable (`NAME=VALUE`) its values."""
+    exclude: tuple[Pairs, ...] = ()
+    """What is no cell: `{ ref = "v1*", platform = "linux/arm64" }`. Keys are `ref`, `target`,
+    `platform`, `backend` and names of variables; values are patterns, as of files."""
+
+
 class Config(Struct, frozen=True):
     """Both files, merged. `file` is the project's rbuild.toml, None when it has none."""
 
@@ -197,6 +222,7 @@ class Config(Struct, frozen=True):
     container: Container | None = None
     bundles: BundlesSection | None = None
     targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
+    matrix: Matrix | None = None
     default_target: str | None = None
     """The target when the command line names none; without it the container's own command."""
     file: Annotated[Path | None, NO_KEY] = None

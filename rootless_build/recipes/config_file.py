@@ -30,6 +30,7 @@ from rootless_build.recipes.config import (
     Image,
     Target,
     UserConfig,
+    ValueLists,
 )
 
 Section = TypeVar("Section", bound=Struct)
@@ -194,17 +195,27 @@ class _Reader(Struct, frozen=True):
             return MappingProxyType(
                 {name: self._value(Target, table, (*keys, name)) for name, table in tables.items()}
             )
-        if hint == Pairs:
-            table = self._converted(value, dict[str, object], keys)
-            return tuple((n, self._converted(v, str, (*keys, n))) for n, v in table.items())
+        if hint in {Pairs, ValueLists}:
+            return self._pairs(hint, value, keys)
         if hint is Path:
             text = self._converted(value, str, keys)
             return Path(os.path.normpath(self.file.absolute().parent / text))
         return self._simple(hint, value, keys)
 
+    def _pairs(
+        self, hint: object, value: object, keys: tuple[str, ...]
+    ) -> tuple[tuple[str, object], ...]:
+        table = self._converted(value, dict[str, object], keys)
+        kind = str if hint == Pairs else tuple[str, ...]
+        return tuple(
+            (name, self._simple(kind, each, (*keys, name))) for name, each in table.items()
+        )
+
     def _simple(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
         if WORDS in getattr(hint, "__metadata__", ()):
             return self._words(value, keys)
+        if hint == tuple[Pairs, ...] and isinstance(value, list):
+            return tuple(self._pairs(Pairs, each, (*keys, str(n))) for n, each in enumerate(value))
         if get_origin(hint) is Literal and isinstance(value, str):
             return self._one_of(get_args(hint), value, keys)
         if isinstance(value, str) and get_origin(hint) is tuple:

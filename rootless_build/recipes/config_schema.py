@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from rootless_build.model.plan import Pairs
 from rootless_build.recipes import config
-from rootless_build.recipes.config import WORDS, Config, Target, UserConfig
+from rootless_build.recipes.config import WORDS, Config, Target, UserConfig, ValueLists
 from rootless_build.recipes.config_file import keys_of, without_none
 
 Schema = dict[str, object]
@@ -29,6 +29,11 @@ FILES: Final[Mapping[str, type[Struct]]] = MappingProxyType(
 _SIMPLE: Final[Mapping[object, str]] = MappingProxyType(
     {str: "string", Path: "string", bool: "boolean", int: "integer", float: "number"}
 )
+
+_TABLES: Final[Mapping[object, object]] = MappingProxyType(
+    {Pairs: str, ValueLists: tuple[str, ...]}
+)
+"""What stands below each name of a table."""
 
 
 def schema(file: str) -> Schema:
@@ -57,8 +62,6 @@ def _value(hint: object, said: Mapping[str, str]) -> Schema:
     hint = without_none(hint)
     if hint == Mapping[str, Target]:
         return {"type": "object", "additionalProperties": _section(Target, said)}
-    if hint == Pairs:
-        return {"type": "object", "additionalProperties": _plain(str)}
     if WORDS in getattr(hint, "__metadata__", ()):
         return {"anyOf": [_plain(tuple[str, ...]), _plain(str)]}
     if isinstance(hint, type) and issubclass(hint, Struct):
@@ -67,6 +70,8 @@ def _value(hint: object, said: Mapping[str, str]) -> Schema:
 
 
 def _plain(hint: object) -> Schema:
+    if hint in _TABLES:
+        return {"type": "object", "additionalProperties": _plain(_TABLES[hint])}
     if get_origin(hint) is Literal:
         return {"enum": list(get_args(hint))}
     if get_origin(hint) is tuple:

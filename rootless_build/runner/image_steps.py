@@ -131,6 +131,9 @@ class ImageSteps:
             explain(verdict, context, reporter)
             return None
         if verdict.image is not None:
+            if verdict.moved:
+                for tag in step.tags:
+                    context.engine.tag_image(verdict.image, tag)
             context.images.add(step.tags, verdict.image)
             _tell_image(step, verdict.image, reporter)
         self._superseded.add_fresh(step)

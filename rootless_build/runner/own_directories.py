@@ -28,14 +28,15 @@ class OwnDirectories(Struct, frozen=True):
 
     def of_checkout(self, key: str) -> tuple[Path, ...]:
         """What is kept of a checkout besides records of runs that live: what is known of it, failed
-        files, and what runs said.
+        files, what runs said, and the worktrees of its matrix.
         """
         failed = self.state / "failed"
         # A dot before the name: killed as it moved files there.
         kept = (*failed.glob(f"*-{key}"), *failed.glob(f".*-{key}.*"))
         known = self.cache / "projects" / key
         said = (self.state / "history").glob(f"*-{key}")
-        return (*((known,) if known.exists() else ()), *kept, *said)
+        matrices = (self.state / "matrix").glob(f"*-{key}")
+        return (*((known,) if known.exists() else ()), *kept, *said, *matrices)
 
     def checkouts(self) -> tuple[str, ...]:
         """The keys of all checkouts of which something is kept."""

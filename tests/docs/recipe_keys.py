@@ -15,7 +15,7 @@ from msgspec.structs import fields
 
 from rootless_build.model.plan import Pairs
 from rootless_build.recipes import config
-from rootless_build.recipes.config import WORDS
+from rootless_build.recipes.config import WORDS, ValueLists
 from rootless_build.recipes.config_file import keys_of
 from tests.docs.attributes import meanings
 from tests.docs.tables import table
@@ -28,6 +28,7 @@ SECTIONS: Final[Mapping[str, type[Struct]]] = MappingProxyType(
         "container": config.Container,
         "bundles": config.BundlesSection,
         "targets": config.Target,
+        "matrix": config.Matrix,
     }
 )
 HEADS: Final = {"top": "Top level", "targets": "[targets.NAME]"}
@@ -38,6 +39,14 @@ _SIMPLE: Final = {
     float: "a number",
     Path: "a path",
 }
+
+_TABLES: Final[Mapping[object, str]] = MappingProxyType(
+    {
+        Pairs: "a table of strings",
+        tuple[Pairs, ...]: "a list of tables of strings",
+        ValueLists: "a table of lists of strings",
+    }
+)
 
 
 class Key(Struct, frozen=True):
@@ -76,8 +85,8 @@ def takes(hint: object) -> str:
     hint = _without_none(hint)
     if WORDS in getattr(hint, "__metadata__", ()):
         return "a list of strings, or a string that is split as a shell does"
-    if hint == Pairs:
-        return "a table of strings"
+    if hint in _TABLES:
+        return _TABLES[hint]
     if get_origin(hint) is Literal:
         *others, last = (f"`{each}`" for each in get_args(hint))
         return f"{', '.join(others)} or {last}"

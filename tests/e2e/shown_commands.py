@@ -32,6 +32,11 @@ NOT_RUN = {
         "it needs a service there; tests/e2e/test_docker_socket.py has one"
     ),
     "rbuild plan --script ../build.sh": "tests/e2e/test_plan_script.py runs such scripts",
+    "rbuild matrix --refs v1,v2 binary cross": (
+        "it needs commits; tests/e2e/test_matrix.py has some"
+    ),
+    "rbuild matrix --dry-run": "it needs commits; tests/e2e/test_matrix.py has some",
+    "rbuild matrix --resume": "it needs commits; tests/e2e/test_matrix.py has some",
     "rbuild base --from DIR IMAGE": "tests/e2e/test_base.py makes one of a directory",
 }
 

@@ -16,6 +16,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "run": ("run.Run", "run a command in the make container: rbuild run -- COMMAND..."),
         "exec": ("exec.Exec", "be docker for a command at work: rbuild exec -- COMMAND..."),
         "make": ("make.Make", "build targets that are named like one of these commands"),
+        "matrix": ("matrix.MatrixCommand", "build many combinations: targets, platforms, git refs"),
         "bundles": ("bundles.Bundles", "list what was built, or verify it: bundles [list|verify]"),
         "log": ("log.Log", "what a run said: log [RUN]"),
         "debug": ("debug.Debug", "a shell where a command failed: debug [RUN] [-- COMMAND...]"),
@@ -35,7 +36,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Of each command, its class in this package, and what it does in a line."""
-WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
+WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce", "matrix"})
 """Commands whose words are the project's targets and variables."""
 WITH_VARIABLES: Final = WITH_TARGETS | {"run"}
 """Commands that read the project's recipe: what NAME=VALUE is for."""

@@ -30,6 +30,7 @@ ENVIRONMENT: Final[Rows] = (
         "DOCKER_HOST, DOCKER_CONTEXT",
         "a docker daemon; a socket of this host is for --backend docker",
     ),
+    ("DOCKER_DEFAULT_PLATFORM", "platform of images and containers where none is named"),
     ("TMPDIR", "where large files are for a moment"),
     (
         "GITHUB_ACTIONS, GITLAB_CI",

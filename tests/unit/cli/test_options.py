@@ -47,6 +47,10 @@ TAKES: Final = {
     "backends": "backend features format",
     "clean": "all backend bases bundles-dir dry-run everywhere images no-wait volumes yes",
     "targets": "format makefile",
+    "matrix": (
+        "backends bundles-dir cores dry-run exclude executor executor-option fail-fast format"
+        " j jobs keep-going memory options platforms refs resume variable"
+    ),
     "debug": "backend build-arg env rootful secret secret-env",
     "help": "",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend.api import Image
+from rootless_build.backend.api import Image, ImageLabel
 from rootless_build.freshness.image_builds import ImageBuild, ImageFreshness
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.records import Records
@@ -121,6 +121,21 @@ def test_every_name_of_an_image_has_to_be_there_and_of_that_image(project: Proje
     assert judge(project, step) == Dirty("the image is not in storage")
     project.engine.names.pop(TAG)
     assert judge(project, step) == Dirty("the image is not in storage")
+
+
+def test_an_image_whose_name_another_checkout_took_is_still_what_was_built(
+    project: Project,
+) -> None:
+    ours = project.engine.find_image(TAG)
+    assert ours is not None
+    label = ImageLabel("/another/checkout", "f" * 64)
+    theirs = Image("8" * 64, labels=(label.pair,))
+    project.engine.add(TAG, theirs)
+    project.engine.add("kept", ours)
+    fresh = Fresh(seconds_on_record(project), ours, moved=True)
+    assert judge(project, project.build) == fresh
+    project.write("src/main.go", "other")
+    assert isinstance(judge(project, project.build), Dirty)
 
 
 def seconds_on_record(project: Project) -> float:
