@@ -101,7 +101,8 @@ def usages(said: Json) -> tuple[Usage, ...]:
     of_volumes = [a_map(each.get("UsageData")) for each in volumes]
     used = [each for each in images if whole(each.get("Containers")) > 0]
     own = sum(max(0, whole(each.get("Size")) - whole(each.get("SharedSize"))) for each in used)
-    size = whole(found.get("LayersSize"))
+    # podman 4.3.1 gives no sum of layers; its own command takes that of the images.
+    size = whole(found.get("LayersSize")) or _sum(images, "Size")
     idle = [each for each in containers if text(each.get("State")) not in _AT_WORK]
     unused = [each for each in of_volumes if whole(each.get("RefCount")) == 0]
     return (

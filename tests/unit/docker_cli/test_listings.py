@@ -172,6 +172,10 @@ def test_usage_of_the_disk() -> None:
         "Local Volumes   2         1         2kB       2kB (100%)",
         "Build Cache     0         0         0B        0B",
     ]
+    # As podman 4.3.1 has it.
+    images: Json = [{"Size": 600000, "SharedSize": 0, "Containers": 0}]
+    of_images = usages({"LayersSize": 0, "Images": images})[0]
+    assert (of_images.size, of_images.reclaimable) == (600000, 600000)
 
 
 def test_history() -> None:
