@@ -6,14 +6,12 @@ options that the user gives for it (`--executor-option`), and returns a Factory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
-from msgspec import Struct
-
+from rootless_build.matrix.placement import Factory, MakeFactory, Options
 from rootless_build.model.errors import UsageError
 from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.text import shown
@@ -22,39 +20,6 @@ GROUP: Final = "rootless_build.executors"
 LOCAL: Final = "local"
 _OWN: Final = MappingProxyType({LOCAL: "rootless_build.matrix.local:LocalFactory"})
 """The group's entries of rbuild's own distribution, which has no need to look them up."""
-
-
-class Needs(Struct, frozen=True):
-    """What a cell asks of a worker: its platform (empty for any), memory in bytes and cores, each
-    of which it has for itself; 0 where nothing was said.
-    """
-
-    platform: str = ""
-    memory: int = 0
-    cores: int = 0
-
-
-class Factory(Protocol):
-    """Makes executors, whose workers have what cells need."""
-
-    @property
-    def shares_files(self) -> bool:
-        """Whether the workers have the files of this machine, by the same names."""
-
-    def where(self, needs: Needs) -> str:
-        """Where a cell with these needs would be done, for a person."""
-
-    def __call__(self, needs: Needs) -> Executor:
-        """An executor for cells with these needs; it may be the same for others. Raises UsageError
-        where no worker has them.
-        """
-
-    def close(self) -> None:
-        """End what was started; work that goes on is stopped."""
-
-
-Options = Mapping[str, str]
-MakeFactory = Callable[[Options], Factory]
 
 
 def names() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from msgspec import Struct
 
-from rootless_build.matrix.executors import Needs, Options
+from rootless_build.matrix.placement import Needs, Options
 from rootless_build.model import platforms
 from rootless_build.model.errors import UsageError
 from rootless_build.model.text import shown

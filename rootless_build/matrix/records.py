@@ -21,7 +21,7 @@ from msgspec import Struct
 from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
 from rootless_build.files.tree import is_empty
-from rootless_build.matrix.executors import Needs
+from rootless_build.matrix.placement import Needs
 from rootless_build.matrix.work import Job
 from rootless_build.model.errors import CheckoutBusyError, UsageError
 from rootless_build.model.plan import Pairs

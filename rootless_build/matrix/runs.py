@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from rootless_build.matrix import work
 from rootless_build.matrix.archives import BadBundlesError
-from rootless_build.matrix.executors import Factory, Needs
+from rootless_build.matrix.placement import Factory, Needs
 from rootless_build.matrix.publishing import check, publish
 from rootless_build.matrix.records import DONE, Kept, Matrix, Record
 from rootless_build.matrix.work import Job, Result

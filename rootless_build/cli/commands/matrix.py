@@ -24,7 +24,7 @@ from rootless_build.matrix import cells as cells_of
 from rootless_build.matrix import executors
 from rootless_build.matrix.cells import TREE, Axes, Cell
 from rootless_build.matrix.commits import Checkout, Commit, Commits, checkout_of, resolved
-from rootless_build.matrix.executors import Factory, Needs
+from rootless_build.matrix.placement import Factory, Needs
 from rootless_build.matrix.records import VERSION, Kept, Matrix, Record
 from rootless_build.matrix.runs import Listener, Run
 from rootless_build.matrix.work import Job

@@ -15,7 +15,7 @@ import pytest
 
 from rootless_build.matrix.archives import BadBundlesError, packed, unpack
 from rootless_build.matrix.commits import Commit
-from rootless_build.matrix.executors import Factory, Needs
+from rootless_build.matrix.placement import Factory, Needs
 from rootless_build.matrix.records import VERSION, Kept, Matrix, Record
 from rootless_build.matrix.runs import TRIES, Listener, Run
 from rootless_build.matrix.work import LACKING, Job, Made, Result
