@@ -41,6 +41,8 @@ class PodmanBackend:
                 "podman is not installed",
                 "install it with your package manager, for example: apt-get install podman",
             )
+        if settings.node is not None:
+            return _version(f"unix://{settings.node.socket}", settings)
         try:
             named = endpoint()
         except BackendUnavailableError as error:
@@ -56,7 +58,8 @@ class PodmanBackend:
 
     def witness(self, settings: EngineSettings) -> StorageWitness | None:
         """See `rootless_build.backend.api.witness`; a service may have any storage."""
-        return witness("podman", settings) if variable() is None else None
+        is_own = variable() is None and settings.node is None
+        return witness("podman", settings) if is_own else None
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
@@ -100,6 +103,8 @@ def _version(address: str | None, settings: EngineSettings) -> Probe:
     if answer.status == 0:
         return answered(answer.text.strip())
     words = answer.words.rpartition("\n")[2].removeprefix("Error: ")
+    if settings.node is not None:
+        return Probe("", f"podman on the node {settings.node.name} does not answer: {words}")
     if address:
         return Probe(
             "",

@@ -103,7 +103,8 @@ def environment(settings: EngineSettings) -> programs.Environment:
     """What every podman command gets. podman 4.3.1 takes an empty CONTAINER_HOST for an address,
     and any CONTAINER_CONNECTION for a wish to be a client.
     """
-    own = {} if variable() == ENDPOINT_VARIABLE else {ENDPOINT_VARIABLE: None}
+    named = settings.node is None and variable() == ENDPOINT_VARIABLE
+    own = {} if named else {ENDPOINT_VARIABLE: None}
     return {**go.environment(), **dict(settings.environment), **own, CONNECTION_VARIABLE: None}
 
 
@@ -116,9 +117,11 @@ class Connection:
     """
 
     def __init__(self, settings: EngineSettings) -> None:
-        named = endpoint()
+        node = settings.node
+        named = Endpoint(f"unix://{node.socket}") if node is not None else endpoint()
         key = {KEY_VARIABLE: named.key} if named is not None and named.key else {}
         self.environment = {**environment(settings), **key}
+        self._node = node
         self._endpoint = named.address if named is not None else None
         self._key = named.key if named is not None else ""
         self._socket = settings.runtime_directory / "podman.sock"
@@ -182,6 +185,18 @@ class Connection:
         return self._endpoint
 
     @property
+    def place(self) -> str:
+        """What the engine's host is called: a node, or where the service is."""
+        if self._node is not None:
+            return self._node.url
+        return self._endpoint or ""
+
+    @property
+    def named_by(self) -> str:
+        """What names the engine: an option, or a variable."""
+        return "--on" if self._node is not None else str(variable())
+
+    @property
     def user_namespace(self) -> UserNamespace:
         """The user namespace of this user's own podman."""
         # With it `unshare` would be asked of a service, which does not know it.
@@ -192,6 +207,8 @@ class Connection:
     @property
     def remote(self) -> bool:
         """Whether the engine may be on another host."""
+        if self._node is not None:
+            return True
         return self._endpoint is not None and not self._endpoint.startswith("unix:")
 
     def command(self, *arguments: str) -> list[str]:
@@ -257,9 +274,9 @@ class Connection:
             self.start()
             self._wait_for_service()
             return self._socket
-        if not self._endpoint.startswith("unix://"):
+        if self._node is not None or not self._endpoint.startswith("unix://"):
             raise BackendUnavailableError(
-                f"docker's commands are not done over {self._endpoint}", finding="podman-service"
+                f"docker's commands are not done over {self.place}", finding="podman-service"
             )
         return Path(self._endpoint.removeprefix("unix://"))
 

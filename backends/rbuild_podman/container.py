@@ -21,7 +21,7 @@ from rbuild_containers.given_volumes import take_over
 from rbuild_containers.homes import at_the_root, unknown_user
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman import homes, own_names
-from rbuild_podman.connection import Connection, engine_errors, variable
+from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.specgen import container_spec
 from rootless_build.backend import (
     LABEL_PREFIX,
@@ -134,6 +134,18 @@ class PodmanContainer:
         except BaseException:
             self._stop()
             raise
+
+    def copy_in(self, source: Path, path: str) -> None:
+        """See `rootless_build.backend.api.fill`; owner of the copies is the container's user."""
+        target = PurePosixPath(self._working_directory(), path)
+        copied = programs.capture(
+            self._connection.command("cp", f"{source}/.", f"{self.id}:{target}"),
+            environment=self._connection.environment,
+        )
+        if copied.status != 0:
+            raise StepFailedError(
+                f"the container's {target} could not be filled", engine_words=copied.words
+            )
 
     def copy_out(self, path: str, destination: Path) -> bool:
         """Copy what is in the directory `path` into `destination`."""
@@ -264,8 +276,8 @@ def new_container(
     remote engine, ContainerLeftError when it stays.
     """
     if connection.remote:
-        where = f"the podman at {connection.endpoint}"
-        refuse_sources(step, where, f"unset {variable()}")
+        where = f"the podman at {connection.place}"
+        refuse_sources(step, where, f"leave {connection.named_by} away")
     make_sources(step)
     # A name of our own finds the container although podman was interrupted before it gave an id.
     own = own_names.make() if step.name is None else None
@@ -304,8 +316,8 @@ def create_lasting(
 ) -> str:
     """Make a container that stays, with all that `new_container` makes for one; its id."""
     if connection.remote:
-        where = f"the podman at {connection.endpoint}"
-        refuse_sources(step, where, f"unset {variable()}")
+        where = f"the podman at {connection.place}"
+        refuse_sources(step, where, f"leave {connection.named_by} away")
     make_sources(step)
     with engine_errors("podman could not make the container", status=125):
         _make_volumes(connection, step)

@@ -95,7 +95,8 @@ class PodmanEngine:
     @property
     def rootless(self) -> bool:
         """False when a privileged container has power over the host."""
-        if self._connection.endpoint is None:
+        # Of a node it was asked when the settings were made.
+        if self._connection.endpoint is None or self._settings.node is not None:
             return self._settings.rootless
         with engine_errors("podman did not say whether it is rootless"):
             return bool(self._connection.client.system.info()["host"]["security"]["rootless"])
@@ -320,7 +321,7 @@ class PodmanEngine:
     def storage(self) -> str:
         """See `rootless_build.backend.api.Engine.storage`."""
         if self._connection.endpoint is not None:
-            return f"podman {self._connection.endpoint}"
+            return f"podman {self._connection.place}"
         return stored_images.name_of(self._storage)
 
     def image_ids(self) -> frozenset[str]:
@@ -582,7 +583,7 @@ class PodmanEngine:
             raise BackendUnavailableError(
                 f"the podman service said nothing for {connection.ANSWER:g} s",
                 finding="podman-service",
-                hint=f"is it the one that you mean? {connection.variable()} names it",
+                hint=f"is it the one that you mean? {self._connection.named_by} names it",
             ) from error
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "Leftover",
     "LeftoverKind",
     "ManifestLists",
+    "Node",
     "Probe",
     "Stdio",
     "StoredImage",
@@ -55,6 +56,7 @@ __all__ = [
     "Witness",
     "build_mounting",
     "docker_commands",
+    "fill",
     "image_saver",
     "image_store",
     "manifest_lists",
@@ -128,6 +130,16 @@ class Adaptation(Struct, frozen=True):
         return f"{self.fact} -> {words}" if self.fact else words
 
 
+class Node(Struct, frozen=True):
+    """Another machine, on which this run's engine is: what the user calls it, its address, and the
+    socket here at which the service there answers.
+    """
+
+    name: str
+    url: str
+    socket: Path
+
+
 class EngineSettings(Struct, frozen=True):
     """How engines are started for this run (design: computed by `rootless_build.host`).
 
@@ -150,6 +162,8 @@ class EngineSettings(Struct, frozen=True):
     adaptations: tuple[Adaptation, ...] = ()
     identity: str = ""
     subordinate_ids: tuple[tuple[int, ...], tuple[int, ...]] = ((65536,), (65536,))
+    node: Node | None = None
+    """Where the engine is, for one on another machine: the settings are in force there."""
 
 
 class UserNamespace(Struct, frozen=True):
@@ -336,6 +350,17 @@ class Container(Protocol):
         `destination` exists. Owner of the copies is the caller; modes, times and links are kept.
         False when there is no such directory in the container.
         """
+
+
+def fill(container: Container, source: Path, path: str) -> bool:
+    """Have what is in the directory `source` in the directory `path` of a container that was not
+    run yet, by its method `copy_in`, which it need not have. False where it has none.
+    """
+    copy_in: Callable[[Path, str], None] | None = getattr(container, "copy_in", None)
+    if copy_in is None:
+        return False
+    copy_in(source, path)
+    return True
 
 
 @contextmanager

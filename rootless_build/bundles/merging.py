@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 import shutil
 import stat
@@ -26,6 +27,20 @@ def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:
     copy_tree(source, copied, warnings)
     _move_into(copied, target)
     return tuple(warnings)
+
+
+def is_same(old: Path, known: os.stat_result, new: Path, seen: os.stat_result) -> bool:
+    """Whether two entries of trees, of which one is a copy that kept times to the second, are the
+    same thing: a directory, a link to the same, or a file with the same content.
+    """
+    if known.st_mode != seen.st_mode:
+        return False
+    if stat.S_ISLNK(seen.st_mode):
+        return old.readlink() == new.readlink()
+    if not stat.S_ISREG(seen.st_mode):
+        return stat.S_ISDIR(seen.st_mode)
+    is_as_old = abs(known.st_mtime - seen.st_mtime) < 1 and known.st_size == seen.st_size
+    return is_as_old and filecmp.cmp(old, new, shallow=False)
 
 
 def put_in_place(source: Path, target: Path, path: str) -> None:

@@ -26,7 +26,7 @@ from rootless_build.bundles import provenance
 from rootless_build.bundles.changes import Changed, changed_files, flush, fsync, total
 from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.leftovers import not_removed, private_prefix, remove_leftovers
-from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
+from rootless_build.bundles.merging import is_same, merge_tree, put_in_place, set_modes
 from rootless_build.bundles.obstacles import check, tell_full_disk, tell_publishing_errors
 from rootless_build.bundles.statement import NAME, OWN_NAMES
 from rootless_build.bundles.swapping import swap
@@ -44,6 +44,7 @@ from rootless_build.files.tree import (
     real,
     remove,
     snapshot,
+    walk,
     writable,
 )
 from rootless_build.files.way import opened_directory
@@ -124,6 +125,24 @@ class Staging(Struct):
                 else:
                     old.unlink(missing_ok=True)
             copy_tree(copied, self.path, self.warnings)
+
+    def become(self, copied: Path) -> None:
+        """Have in it what is in `copied`, and nothing else; files that are the same stay as they
+        are. `copied` is changed.
+
+        Raises HostError when the disk is full or something can't be read.
+        """
+        with tell_full_disk(copied, self.path), readable(copied), readable(self.path):
+            wanted = {entry.path: entry.status for entry in walk(copied)}
+            for entry in reversed(tuple(walk(self.path))):
+                new, old = wanted.get(entry.path), self.path / entry.path
+                if new is not None and is_same(old, entry.status, copied / entry.path, new):
+                    if not stat.S_ISDIR(new.st_mode):
+                        (copied / entry.path).unlink()
+                elif new is None or stat.S_IFMT(new.st_mode) != stat.S_IFMT(entry.status.st_mode):
+                    remove(old)
+            with tempfile.TemporaryDirectory(dir=self.path.parent) as place:
+                self.warnings += merge_tree(copied, self.path, Path(place))
 
     def merge(self, copied: Path, target: Path) -> None:
         """Put what is in `copied` into `target`, a directory in `path`; other files in it stay.

@@ -12,7 +12,7 @@ from rootless_build.cli import command_line, misuse
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
 from rootless_build.cli.commands import COMMANDS, WITH_VARIABLES
-from rootless_build.cli.options import Building, Live, Pushing
+from rootless_build.cli.options import Building, Elsewhere, Live, Pushing
 from rootless_build.cli.views.choice import view
 from rootless_build.model.errors import (
     NoRecipeError,
@@ -22,7 +22,7 @@ from rootless_build.model.errors import (
 )
 
 
-class Rbuild(Pushing, Live, Building, Command):
+class Rbuild(Pushing, Live, Elsewhere, Building, Command):
     """make for Docker's own source tree, and every project built like it: no daemon, no root.
 
     Targets and variables are the project's own, exactly as make takes them.

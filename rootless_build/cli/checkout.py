@@ -63,9 +63,11 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[jo
 
 def clear_dead_runs(command: Command, run: journal.Run, engine: Engine, choice: Choice) -> None:
     """What crashed runs of this checkout left goes before anything is made."""
-    if not run.dead:
-        return
+    here = choice.settings.node.url if choice.settings.node else ""
     for record in run.dead:
+        if record.node != here:
+            # A run that goes there clears it; the node's own shell has, if it could.
+            continue
         try:
             with engine_of(record, engine, choice) as its:
                 cleared = runner.recovery.clear(

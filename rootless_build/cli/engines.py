@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rootless_build.backend import discovery
 from rootless_build.backend.answers import Answers
@@ -31,10 +32,14 @@ from rootless_build.process import user_directories
 from rootless_build.process.background import Background
 from rootless_build.runner.journal import Run
 
+if TYPE_CHECKING:
+    from rootless_build.process.ssh import Connection
 
-def cache_directory(project: Path) -> Path:
-    """Where what is known about a project is kept for this user."""
-    return records.cache_directory(project, user_directories.cache())
+
+def cache_directory(project: Path, node: str = "") -> Path:
+    """Where what is known about a project is kept for this user, and a node of that URL."""
+    place = records.cache_directory(project, user_directories.cache())
+    return place / "nodes" / sha256(node.encode()).hexdigest()[:16] if node else place
 
 
 @contextmanager
@@ -86,18 +91,27 @@ class EngineToCome:
         self._why = why
         self._command = command
         self._name = backend_name(command)
+        self._node = command.option("on")
         self._resources = ExitStack()
         self._facts: Facts | None = None
         self._choice: Choice | None = None
         self._answers: Answers | None = None
         self._foresight: Foresight | None = None
         self._error: Exception | None = None
+        self._connection: Connection | None = None
         self._choosing = Background(self._choose, "rbuild-choose")
 
     def _choose(self) -> None:
         try:
             check_backend(self._command)
             self._facts = gather(os.environ)
+            if self._node:
+                # Few runs go to another machine.
+                from rootless_build.cli.node_option import choose_on_node  # noqa: PLC0415
+
+                chosen = choose_on_node(self._command, self._facts, self._resources)
+                self._choice, self._connection = chosen
+                return
             settings = self._resources.enter_context(engine_settings(self._facts))
             expected = discovery.expected(self._name)
             self._answers = self._earlier(expected, settings)
@@ -145,7 +159,7 @@ class EngineToCome:
         Errors that this host is to blame for say so.
         """
         self._choosing.wait()
-        with _host_explains(self._command, self._facts):
+        with self._explained():
             if self._error is not None:
                 raise self._error
             assert self._choice is not None  # the thread leaves one of them
@@ -154,9 +168,32 @@ class EngineToCome:
             self._command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
             if run is not None:
                 directory = choice.settings.runtime_directory
-                run.note(backend=choice.backend.name, runtime_directory=directory)
+                node = choice.settings.node
+                run.note(
+                    backend=choice.backend.name,
+                    runtime_directory=directory,
+                    node=node.url if node else "",
+                )
             with choice.backend.open(choice.settings) as engine:
                 yield engine, choice
+
+    def _explained(self) -> AbstractContextManager[None]:
+        """A context in which errors are told by their cause: of a node's this host knows none."""
+        if not self._node:
+            return _host_explains(self._command, self._facts)
+        return self._lost_explains()
+
+    @contextmanager
+    def _lost_explains(self) -> Iterator[None]:
+        try:
+            yield
+        except RbuildError as error:
+            from rootless_build.cli.node_option import why_lost  # noqa: PLC0415 - as above
+
+            lost = why_lost(self._connection, error) if self._connection is not None else None
+            if lost is None:
+                raise
+            raise lost from error
 
     def foreseen(self) -> Mapping[str, Image | None]:
         """What is known of `asked` in the chosen backend's storage; waits for the answer."""

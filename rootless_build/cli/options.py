@@ -77,6 +77,18 @@ class Engine:
     )
 
 
+class Elsewhere:
+    """Of commands whose steps another machine's engine can do."""
+
+    on = cli.SwitchAttr(
+        "--on",
+        Text("--on"),
+        argname="NODE",
+        group=PROJECT,
+        help="build there: a node of `rbuild nodes`, or ssh://USER@HOST:PORT",
+    )
+
+
 class Bundles:
     """Of commands that have to do with bundles."""
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings
     from rootless_build.images.asking.memory import Memory
     from rootless_build.images.own_files import OwnFiles
-    from rootless_build.model.plan import Plan
+    from rootless_build.model.plan import Pairs, Plan
     from rootless_build.runner.journal import Run
     from rootless_build.runner.masking import Mask
     from rootless_build.runner.provenance import Attestor
@@ -99,6 +99,7 @@ def with_engine(
             options.containers, check=lambda step: choice.backend.commands(step, choice.settings)
         ),
         bundles=replace(options.bundles, attest=attest, directory=bundles_directory(command)),
+        node=choice.settings.node.name if choice.settings.node else "",
         images=images,
     )
 
@@ -132,6 +133,7 @@ def freshness_for(
     given = (name for name in ("force", "fresh") if command.flag(name))
     about = (
         ("the engine", f"{choice.backend.name} {choice.version}"),
+        *_place(choice),
         ("a setting of the engine", choice.settings.identity),
         *((f"--{name}", str(command.flag(name))) for name in ("checksums", "no_provenance")),
     )
@@ -144,6 +146,12 @@ def freshness_for(
         always=_OWN_COMMAND if command.RUNS_OWN_COMMAND else "",
         snapshots=snapshots,
     )
+
+
+def _place(choice: Choice) -> Pairs:
+    """What stands for the machine that the engine is on, where that is another one."""
+    node = choice.settings.node
+    return (("the node", node.url),) if node is not None else ()
 
 
 def is_isolated(settings: EngineSettings) -> bool:

@@ -133,7 +133,8 @@ def _run(
             plan = recipe.plan
             options = with_engine(options, command, plan, choice, images)
             if not anew:
-                cache = cache_directory(plan.project)
+                node = choice.settings.node
+                cache = cache_directory(plan.project, node.url if node else "")
                 freshness = freshness_for(command, plan, choice, snapshots, cache)
         try:
             outcome = runner.run(recipe.plan, engine, options, command.view, freshness)

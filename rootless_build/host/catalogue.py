@@ -97,6 +97,13 @@ BACKGROUND: Final = {
     "group docker is root's power by another name; a rootless daemon is the alternative.",
     "podman-service": "rbuild starts `podman system service` for each run, on a socket of its own. "
     "It did not get ready, or ended early; its own words say why.",
+    "node-unreachable": "--on names a node to which ssh makes no connection, with a key and "
+    "without asking anything. Nothing is built here instead: whoever names a node expects the "
+    "build there.",
+    "node-unusable": "The node is reached, and no build can go there: it has no podman, or not "
+    "what podman needs. `rbuild nodes` says what is wrong.",
+    "node-lost": "The connection to the node broke. What the run had there goes when the node "
+    "misses it, or before the next run there; the bundles here are as they were.",
     "engines": "The engines that can run here, and the helpers they use.",
     "remote-engine": "CONTAINER_HOST or CONTAINER_CONNECTION (podman), or DOCKER_HOST (docker), "
     "names another engine. It does not see this host's files, so bundles are copied out of "

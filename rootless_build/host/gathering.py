@@ -45,9 +45,9 @@ def gather(environment: Mapping[str, str]) -> Facts:
     return Facts(
         uid=uid,
         home=user_directories.home(environment),
-        kernel=_kernel(platform.release()),
+        kernel=kernel(platform.release()),
         machine=platform.machine(),
-        cgroups=_cgroups(mounted),
+        cgroups=cgroups(mounted),
         programs=tuple(program for program in _PROGRAMS if which(program)),
         hard_files=_hard(resource.RLIMIT_NOFILE),
         hard_processes=_hard_processes(),
@@ -86,7 +86,8 @@ def _usable(device: Path) -> bool:
     return os.access(device, os.R_OK | os.W_OK)
 
 
-def _kernel(release: str) -> tuple[int, int]:
+def kernel(release: str) -> tuple[int, int]:
+    """The numbers of a kernel's release."""
     parts = release.split("-", maxsplit=1)[0].split(".")
     try:
         return int(parts[0]), int(parts[1])
@@ -121,7 +122,8 @@ def mounts() -> Mounts:
         return ()
 
 
-def _cgroups(mounted: Mounts) -> Cgroups:
+def cgroups(mounted: Mounts) -> Cgroups:
+    """How control groups are mounted."""
     kinds = {kind for point, kind, _ in mounted if point.is_relative_to("/sys/fs/cgroup")}
     match "cgroup2" in kinds, "cgroup" in kinds:
         case True, False:
@@ -169,8 +171,8 @@ def _account(uid: int) -> Account:
         name = ""
     status = proc.status()
     all_uids, all_gids = _ranges(Path("/etc/subuid")), _ranges(Path("/etc/subgid"))
-    subuids, others = _ours(all_uids, {name, str(uid)})
-    subgids, more = _ours(all_gids, {name, str(uid)})
+    subuids, others = ours(all_uids, {name, str(uid)})
+    subgids, more = ours(all_gids, {name, str(uid)})
     taken = (found.end for _, found in (*(all_uids or ()), *(all_gids or ())))
     if _elsewhere():
         subuids = subgids = None
@@ -199,13 +201,17 @@ def _ignores_owners(config: Path) -> bool:
 def _ranges(path: Path) -> tuple[tuple[str, Range], ...] | None:
     """Owners and ranges of subuid(5); None when the file can't be read."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        return ranges_in(path.read_text(errors="replace"))
     except FileNotFoundError:
         return ()
     except OSError:
         return None
+
+
+def ranges_in(text: str) -> tuple[tuple[str, Range], ...]:
+    """Owners and ranges in the text of a file of subuid(5)."""
     found = []
-    for line in lines:
+    for line in text.splitlines():
         owner, _, rest = line.partition(":")
         start, _, count = rest.partition(":")
         if start.isdigit() and count.isdigit():
@@ -213,7 +219,7 @@ def _ranges(path: Path) -> tuple[tuple[str, Range], ...] | None:
     return tuple(found)
 
 
-def _ours(
+def ours(
     ranges: tuple[tuple[str, Range], ...] | None, names: set[str]
 ) -> tuple[tuple[Range, ...] | None, set[str]]:
     """Our ranges, and the other accounts that have some of the same ids."""
@@ -232,12 +238,16 @@ def _ours(
 def _elsewhere() -> bool:
     """Whether subordinate ids come from a directory service (`subid: sss`, nsswitch.conf(5))."""
     try:
-        lines = Path("/etc/nsswitch.conf").read_text(errors="replace").splitlines()
+        return from_elsewhere(Path("/etc/nsswitch.conf").read_text(errors="replace"))
     except OSError:
         return False
+
+
+def from_elsewhere(names: str) -> bool:
+    """Whether the text of an nsswitch.conf has subordinate ids come from anywhere but files."""
     return any(
         line.startswith("subid:") and line.partition(":")[2].split("#")[0].split() != ["files"]
-        for line in lines
+        for line in names.splitlines()
     )
 
 

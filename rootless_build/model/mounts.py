@@ -71,6 +71,11 @@ def staged(step: RunContainer, directory: Path, staging: Path) -> RunContainer:
     return replace(step, mounts=tuple(mounts))
 
 
+def shows(step: RunContainer, directory: Path) -> bool:
+    """Whether a mount is of that directory itself."""
+    return any(mount.source == directory for mount in binds(step))
+
+
 def without_bundles(step: RunContainer, staging: Path | None) -> RunContainer:
     """The step for an engine on another host: the bundles are copied out, nothing is bind-mounted.
 

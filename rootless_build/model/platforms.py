@@ -150,7 +150,11 @@ def several(words: Iterable[str]) -> tuple[str, ...]:
 
 def host() -> str:
     """The platform of this machine."""
-    machine = platform.machine()
+    return of_machine(platform.machine())
+
+
+def of_machine(machine: str) -> str:
+    """The platform of a machine that runs Linux, by what its kernel calls it (`uname -m`)."""
     return f"linux/{_KERNELS.get(machine, machine)}"
 
 

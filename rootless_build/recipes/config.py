@@ -214,6 +214,15 @@ class Matrix(Struct, frozen=True):
     `platform`, `backend` and names of variables; values are patterns, as of files."""
 
 
+class Node(Struct, frozen=True):
+    """`[nodes.NAME]`: another machine, for `--on NAME`."""
+
+    url: str
+    """How it is reached: `ssh://USER@HOST:PORT`. User and port may be left out."""
+    backend: Literal["podman", "buildah"] = "podman"
+    """The engine there. No build can go to `buildah` yet."""
+
+
 class Config(Struct, frozen=True):
     """Both files, merged. `file` is the project's rbuild.toml, None when it has none."""
 
@@ -226,9 +235,15 @@ class Config(Struct, frozen=True):
     default_target: str | None = None
     """The target when the command line names none; without it the container's own command."""
     file: Annotated[Path | None, NO_KEY] = None
+    nodes: Annotated[Mapping[str, Node], NO_KEY] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """The user's alone: a project does not say where builds go."""
 
 
 class UserConfig(Struct, frozen=True):
     """The user's own file: `$XDG_CONFIG_HOME/rbuild/config.toml`."""
 
     defaults: Defaults = Defaults()
+    nodes: Mapping[str, Node] = field(default_factory=lambda: MappingProxyType({}))
+    """Other machines whose engine can build, by name."""

@@ -28,6 +28,7 @@ from rootless_build.recipes.config import (
     Container,
     Defaults,
     Image,
+    Node,
     Target,
     UserConfig,
     ValueLists,
@@ -65,7 +66,7 @@ def load(project: Path, user_file: Path) -> Config:
             config = replace(read(project_file, Config), file=project_file)
     if user_file.is_file():
         users = read(user_file, UserConfig)
-    return replace(config, defaults=_merged(config.defaults, users.defaults))
+    return replace(config, defaults=_merged(config.defaults, users.defaults), nodes=users.nodes)
 
 
 def with_makefile(config: Config, makefile: Path | None) -> Config:
@@ -190,10 +191,10 @@ class _Reader(Struct, frozen=True):
         hint = without_none(hint)
         if isinstance(hint, type) and issubclass(hint, Struct):
             return self.section(hint, self._converted(value, dict[str, object], keys), keys)
-        if hint == Mapping[str, Target]:
+        if (of := section_by_name(hint)) is not None:
             tables = self._converted(value, dict[str, object], keys)
             return MappingProxyType(
-                {name: self._value(Target, table, (*keys, name)) for name, table in tables.items()}
+                {name: self._value(of, table, (*keys, name)) for name, table in tables.items()}
             )
         if hint in {Pairs, ValueLists}:
             return self._pairs(hint, value, keys)
@@ -257,6 +258,13 @@ def keys_of(kind: type[Struct]) -> dict[str, str]:
         for name in kind.__struct_fields__
         if NO_KEY not in getattr(hints[name], "__metadata__", ())
     }
+
+
+def section_by_name(hint: object) -> type[Struct] | None:
+    """What each table of a table of tables is read as: `[targets.NAME]`; None for another hint."""
+    if hint == Mapping[str, Target]:
+        return Target
+    return Node if hint == Mapping[str, Node] else None
 
 
 def without_none(hint: object) -> object:

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from rootless_build.model.plan import Pairs
 from rootless_build.recipes import config
-from rootless_build.recipes.config import WORDS, Config, Target, UserConfig, ValueLists
-from rootless_build.recipes.config_file import keys_of, without_none
+from rootless_build.recipes.config import WORDS, Config, UserConfig, ValueLists
+from rootless_build.recipes.config_file import keys_of, section_by_name, without_none
 
 Schema = dict[str, object]
 
@@ -60,8 +60,8 @@ def _section(kind: type[Struct], said: Mapping[str, str]) -> Schema:
 
 def _value(hint: object, said: Mapping[str, str]) -> Schema:
     hint = without_none(hint)
-    if hint == Mapping[str, Target]:
-        return {"type": "object", "additionalProperties": _section(Target, said)}
+    if (of := section_by_name(hint)) is not None:
+        return {"type": "object", "additionalProperties": _section(of, said)}
     if WORDS in getattr(hint, "__metadata__", ()):
         return {"anyOf": [_plain(tuple[str, ...]), _plain(str)]}
     if isinstance(hint, type) and issubclass(hint, Struct):

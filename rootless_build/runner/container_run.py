@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from rootless_build.backend import caller
-from rootless_build.backend.api import Container, Exit, Image, Stdio, docker_commands
+from rootless_build.backend.api import Container, Exit, Image, Stdio, docker_commands, fill
 from rootless_build.bundles.staging import mount_point
 from rootless_build.files.private_directories import private_directory
 from rootless_build.images.bases import executables
@@ -150,12 +150,18 @@ class ContainerRun:
             private = staging.path if staging else None
             if step.caller_ids is not None:
                 mount_points.make_mount_points(step)
+            given = None
             if engine.remote:
+                if staging is not None and mounts.shows(step, staging.path):
+                    given = copied_from
                 step = mounts.without_bundles(step, private)
             stack.enter_context(git_settings.tell_changes(step, plan.project, reporter))
             left = stack.enter_context(ContainerMayStay(reporter))
             container = stack.enter_context(engine.container(step, image))
             context.options.containers.made(container.id)
+            is_filled = False
+            if given is not None and staging is not None:
+                is_filled = fill(container, staging.path, given)
             place = left_files.Place(plan.project, options.publishing, options.left)
             with left_files.give_back_files(step, place, private, engine, reporter.notice):
                 ended = self._attend(container, stdio, reporter, runs, stays=staging is None)
@@ -163,7 +169,7 @@ class ContainerRun:
                 raise failures.of_container(step, ended, reporter.last_words)
             if staging is not None:
                 substitutes = executables.read(image, container, staging.path.parent)
-                self._collect(staging, container, copied_from)
+                self._collect(staging, container, copied_from, is_whole=is_filled)
                 self._publisher.publish(staging, substitutes, runs)
         return left.stays
 
@@ -192,10 +198,23 @@ class ContainerRun:
             raise KeyboardInterrupt
         return ended
 
-    def _collect(self, staging: Staging, container: Container, copied_from: str | None) -> None:
-        """Have all that it wrote in the staging directory, as this user's own files."""
+    def _collect(
+        self,
+        staging: Staging,
+        container: Container,
+        copied_from: str | None,
+        *,
+        is_whole: bool,
+    ) -> None:
+        """Have all that it wrote in the staging directory, as this user's own files.
+
+        `is_whole`: it had all that was there, and what is not in it any more it has removed.
+        """
         if copied_from is not None:
             with private_directory(staging.path.parent, ".rbuild-out-") as out:
-                if container.copy_out(copied_from, out):
+                found = container.copy_out(copied_from, out)
+                if is_whole:
+                    staging.become(out)
+                elif found:
                     staging.take(out)
         self._context.engine.give_back(staging.path)

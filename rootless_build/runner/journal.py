@@ -63,6 +63,8 @@ class Record(Struct, frozen=True):
     backend: str = ""
     runtime_directory: Path | None = None
     bundles: Path | None = None
+    node: str = ""
+    """The URL of the node that its engine was on; empty for this host."""
 
 
 class Run(Struct):
@@ -86,6 +88,7 @@ class Run(Struct):
         backend: str | None = None,
         runtime_directory: Path | None = None,
         bundles: Path | None = None,
+        node: str | None = None,
     ) -> None:
         """Put on record where something of this run will be, before it is there."""
         self.record = replace(
@@ -93,6 +96,7 @@ class Run(Struct):
             backend=backend or self.record.backend,
             runtime_directory=runtime_directory or self.record.runtime_directory,
             bundles=bundles or self.record.bundles,
+            node=self.record.node if node is None else node,
         )
         if self.place is not None:
             with contextlib.suppress(

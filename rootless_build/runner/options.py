@@ -116,6 +116,7 @@ class Options(Struct, frozen=True):
     """`explain` says at every step why it is done. `mask` hides the secrets that steps give to
     containers and builds. `results` is what is done with new bundles and images.
     `reporter` makes what the output of each step goes to, `attend` runs commands of the host.
+    `node` is what the user calls the machine that the engine is on; empty for this one.
     """
 
     privileges: PrivilegeOptions = PrivilegeOptions()
@@ -127,4 +128,5 @@ class Options(Struct, frozen=True):
     explain: bool = False
     reporter: MakeReporter = StepReporter
     attend: Attend = attend
+    node: str = ""
     mask: Mask = field(default_factory=Mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from rootless_build import runner as package
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, RunContainer
 from rootless_build.process import stops
@@ -55,6 +56,8 @@ class Preparation:
 
     def _check(self, step: RunContainer | BuildImage, number: int) -> None:
         try:
+            if node := self._context.options.node:
+                package.node_limits.check(step, self._context.plan.now.bundles, node)
             if isinstance(step, RunContainer):
                 self._context.options.containers.check(step)
             elif not self._context.engine.remote:

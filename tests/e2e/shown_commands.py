@@ -37,6 +37,14 @@ NOT_RUN = {
     ),
     "rbuild matrix --dry-run": "it needs commits; tests/e2e/test_matrix.py has some",
     "rbuild matrix --resume": "it needs commits; tests/e2e/test_matrix.py has some",
+    **dict.fromkeys(
+        (
+            "rbuild nodes",
+            "rbuild --on big binary",
+            "rbuild --on ssh://builder@10.0.0.7:2222 binary",
+        ),
+        "they need another machine; tests/e2e/test_nodes.py has one",
+    ),
     "rbuild base --from DIR IMAGE": "tests/e2e/test_base.py makes one of a directory",
 }
 

@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "init": ("init.Init", "write an rbuild.toml for this project, or print its schema"),
         "doctor": ("doctor.Doctor", "what is wrong with this host, and what cures it"),
         "backends": ("backends.Backends", "which engines are here, which would be used, and why"),
+        "nodes": ("nodes.Nodes", "other machines that can build, and what is wrong there"),
         "clean": ("clean.Clean", "remove what builds left in the engine's storage"),
         "path": ("path.Where", "where rbuild's containerfiles, examples and own files are"),
         "completion": ("completion.Completion", "what a shell completes with: completion bash"),

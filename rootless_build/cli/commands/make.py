@@ -8,13 +8,13 @@ from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
 from rootless_build.cli.engines import EngineToCome, cache_directory
-from rootless_build.cli.options import Building, Live, Pushing
+from rootless_build.cli.options import Building, Elsewhere, Live, Pushing
 from rootless_build.cli.target_builds import build_targets
 from rootless_build.freshness.records import Records
 from rootless_build.model.errors import UsageError
 
 
-class Make(Pushing, Live, Building, Command):
+class Make(Pushing, Live, Elsewhere, Building, Command):
     """Build the project's own targets, also those named like an rbuild command (install, run)."""
 
     USAGE = "rbuild make [options] [NAME=VALUE...] [TARGET...]"
@@ -27,6 +27,10 @@ class Make(Pushing, Live, Building, Command):
 def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words, command)
+    if command.option("on"):
+        from rootless_build.cli.node_option import check_node  # noqa: PLC0415 - few runs have it
+
+        check_node(command)
     metadata_file.begin(command)
     if command.flag("dry_run"):
         # A build has no use for it.
