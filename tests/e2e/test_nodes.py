@@ -200,7 +200,14 @@ def ended_by(how: str, run: subprocess.Popen[str]) -> None:
         os.kill(master, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("how", ["interrupt", "kill", "connection"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("interrupt", marks=pytest.mark.exhaustive),
+        pytest.param("kill", marks=pytest.mark.exhaustive),
+        "connection",
+    ],
+)
 def test_a_run_that_ends_early_leaves_nothing_there(client: Client, how: str) -> None:
     bundles = client.project / "bundles"
     bundles.mkdir()
