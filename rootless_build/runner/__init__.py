@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rootless_build.runner import host_power as host_power
     from rootless_build.runner import incremental_builds as incremental_builds
     from rootless_build.runner import left_files as left_files
-    from rootless_build.runner import node_limits as node_limits
     from rootless_build.runner import platform_images as platform_images
     from rootless_build.runner import recovery as recovery
     from rootless_build.runner import steps_side_by_side as steps_side_by_side
@@ -29,7 +28,6 @@ _LATE: Final = MappingProxyType(
         "host_power": "rootless_build.runner.host_power",
         "incremental_builds": "rootless_build.runner.incremental_builds",
         "left_files": "rootless_build.runner.left_files",
-        "node_limits": "rootless_build.runner.node_limits",
         "platform_images": "rootless_build.runner.platform_images",
         "recovery": "rootless_build.runner.recovery",
         "steps_side_by_side": "rootless_build.runner.steps_side_by_side",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-from rootless_build import runner as package
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, RunContainer
 from rootless_build.process import stops
@@ -57,7 +56,10 @@ class Preparation:
     def _check(self, step: RunContainer | BuildImage, number: int) -> None:
         try:
             if node := self._context.options.node:
-                package.node_limits.check(step, self._context.plan.now.bundles, node)
+                # Few runs go to another machine.
+                from rootless_build.runner import node_limits  # noqa: PLC0415
+
+                node_limits.check(step, self._context.plan.now.bundles, node)
             if isinstance(step, RunContainer):
                 self._context.options.containers.check(step)
             elif not self._context.engine.remote:
