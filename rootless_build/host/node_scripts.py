@@ -59,7 +59,12 @@ for place in /usr/share/containers /etc/containers "$config/containers"; do
 done
 if [ -n "$STORAGE_DRIVER$CONTAINERS_STORAGE_CONF" ] || [ -f "$config/containers/storage.conf" ]
 then say own-storage yes; fi
-while [ ! -d "$storage" ] && [ "$storage" != / ]; do storage=$(dirname "$storage"); done
+while [ ! -d "$storage" ]; do
+    case $storage in
+    /?*/*) storage=${storage%/*} ;;
+    *) storage=/ ;;
+    esac
+done
 say free "$(df -Pk "$storage" 2>/dev/null | tail -n 1)"
 if command -v podman >/dev/null 2>&1; then say podman "$(podman --version 2>&1 | head -n 1)"; fi
 if command -v buildah >/dev/null 2>&1; then say buildah "$(buildah --version 2>&1 | head -n 1)"; fi
