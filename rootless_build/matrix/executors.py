@@ -18,7 +18,13 @@ from rootless_build.model.text import shown
 
 GROUP: Final = "rootless_build.executors"
 LOCAL: Final = "local"
-_OWN: Final = MappingProxyType({LOCAL: "rootless_build.matrix.local:LocalFactory"})
+NODES: Final = "nodes"
+_OWN: Final = MappingProxyType(
+    {
+        LOCAL: "rootless_build.matrix.local:LocalFactory",
+        NODES: "rootless_build.matrix.nodes:NodesFactory",
+    }
+)
 """The group's entries of rbuild's own distribution, which has no need to look them up."""
 
 

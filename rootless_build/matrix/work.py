@@ -131,6 +131,12 @@ def do(data: bytes) -> bytes:
     return msgspec.msgpack.encode(result)
 
 
+def command(*words: str) -> tuple[str, ...]:
+    """rbuild with these words, as a process of its own."""
+    # -P: nothing is imported from the directory that it is started in.
+    return (sys.executable, "-P", "-m", "rootless_build", *words)
+
+
 def place_for(key: str) -> Path:
     """Where a matrix is kept on this machine."""
     return user_directories.state() / "rbuild" / "matrix" / key
@@ -172,9 +178,8 @@ def _own_images(job: Job, place: Path, project: Path) -> AbstractContextManager[
 def _built(job: Job, cell: Path, project: Path, result: Result) -> Result:
     metadata, log = cell / "metadata.json", cell / "log"
     metadata.unlink(missing_ok=True)
-    # -P: nothing is imported from the directory that this is started in.
     own = ("-C", str(project), "--metadata-file", str(metadata))
-    argv = (sys.executable, "-P", "-m", "rootless_build", "make", *own, *job.words)
+    argv = command("make", *own, *job.words)
     environment: Mapping[str, str | None] = {"NO_COLOR": "1", **dict(job.environment)}
     with log.open("wb") as file:
 

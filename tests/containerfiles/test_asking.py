@@ -57,14 +57,15 @@ def asked(engine: Engine, storage: Path) -> Asked:
     (context / "Dockerfile").write_text(ALL)
     memory, step = Memory(context / "engines", "this"), BuildImage(context)
     before, others = engine.image_ids(), engine.leftovers()
-    temporary = storage / "temporary"
-    temporary.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(temporary))
-        answers = answers_for(step, engine, Recorder().reporter, memory)
+    # Engines put an agent's socket there, whose path has 107 bytes at most.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as temporary:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TMPDIR", temporary)
+            answers = answers_for(step, engine, Recorder().reporter, memory)
+        files = tuple(Path(temporary).iterdir())
     assert memory.answers() == answers
     left = tuple(each for each in engine.leftovers() if each not in others)
-    return Asked(answers, engine.image_ids() - before, left, tuple(temporary.iterdir()))
+    return Asked(answers, engine.image_ids() - before, left, files)
 
 
 def does_network(build: Build, left: RewriteOptions, place: Path, mode: str) -> bool:

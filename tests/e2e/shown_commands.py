@@ -36,11 +36,19 @@ NOT_RUN = {
         "it needs commits; tests/e2e/test_matrix.py has some"
     ),
     "rbuild matrix --dry-run": "it needs commits; tests/e2e/test_matrix.py has some",
+    **dict.fromkeys(
+        (
+            "rbuild matrix --executor nodes --refs x,y,z binary cross dynbinary test",
+            "rbuild matrix --executor nodes --refs x,y,z binary cross",
+        ),
+        "it needs other machines; tests/e2e/test_matrix_nodes.py has three",
+    ),
     "rbuild matrix --resume": "it needs commits; tests/e2e/test_matrix.py has some",
     **dict.fromkeys(
         (
             "rbuild nodes",
             "rbuild --on big binary",
+            "rbuild --on one binary",
             "rbuild --on ssh://builder@10.0.0.7:2222 binary",
         ),
         "they need another machine; tests/e2e/test_nodes.py has one",

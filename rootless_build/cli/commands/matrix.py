@@ -16,6 +16,7 @@ from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.commands.make import split_words
+from rootless_build.cli.node_option import configured
 from rootless_build.cli.option_types import Number, Text
 from rootless_build.cli.options import AXES, PLACES, RUN, Bundles, Showing, format_option
 from rootless_build.cli.own_places import data_directory, state_directory
@@ -32,6 +33,7 @@ from rootless_build.model import platforms
 from rootless_build.model.errors import UsageError
 from rootless_build.model.events import Answer, Level, Notice
 from rootless_build.model.nearest import nearest
+from rootless_build.model.nodes import is_url, parse
 from rootless_build.model.plan import Pairs
 from rootless_build.model.text import shell_joined, shown
 from rootless_build.process import identities
@@ -92,7 +94,7 @@ class MatrixCommand(Bundles, Showing, Command):
         Text("--executor"),
         argname="NAME",
         group=PLACES,
-        help="where cells are done (default: local, which is here)",
+        help="where cells are done: local, which is here (the default), nodes, or another's",
     )
     executor_option = cli.SwitchAttr(
         "--executor-option",
@@ -107,7 +109,7 @@ class MatrixCommand(Bundles, Showing, Command):
         Number("--jobs", least=1),
         argname="N",
         group=PLACES,
-        help="how many cells go on at a time here (default: 1)",
+        help="how many cells go on at a time here, or on each node (default: 1)",
     )
     memory: cli.SwitchAttr[str | None] = cli.SwitchAttr(
         "--memory",
@@ -167,7 +169,7 @@ class MatrixCommand(Bundles, Showing, Command):
             with kept.alone():
                 files = self._commits(kept, checkout, commits)
                 place = kept.place if factory.shares_files else None
-                jobs = self._jobs(words, place, checkout, found, files)
+                jobs = self._jobs(words, place, checkout, found, files, options)
                 bundles, needs = str(bundles_directory(self)), tuple(map(self._needs, found))
                 run = jobs[0].run
                 matrix = Matrix(VERSION, run, bundles, self._executor, jobs, needs, options)
@@ -219,7 +221,21 @@ class MatrixCommand(Bundles, Showing, Command):
     def _executor_options(self) -> Pairs:
         given = pairs(self.values("executor_option"), "--executor-option")
         jobs = self.number("jobs")
-        return (*given, *((("jobs", str(jobs)),) if jobs is not None else ()))
+        own = (("jobs", str(jobs)),) if jobs is not None else ()
+        if self._executor == executors.NODES:
+            return (*(each for each in given if each[0] != "nodes"), *own, *self._nodes(given))
+        return (*given, *own)
+
+    def _nodes(self, given: Pairs) -> Pairs:
+        """The nodes that are named, or all of the user's. Raises UsageError for one unknown."""
+        named = dict(given).get("nodes")
+        found = named.split(",") if named is not None else sorted(self.config.nodes)
+        for each in filter(None, found):
+            if is_url(each):
+                parse(each)
+            else:
+                configured(self, each)
+        return (("nodes", ",".join(found)),)
 
     @property
     def _executor(self) -> str:
@@ -314,6 +330,7 @@ class MatrixCommand(Bundles, Showing, Command):
         checkout: Checkout,
         found: Sequence[Cell],
         commits: dict[str, Commit],
+        options: Pairs,
     ) -> tuple[Job, ...]:
         run = f"{journal.now()}.{identities.of_this()}"
         return tuple(
@@ -327,7 +344,7 @@ class MatrixCommand(Bundles, Showing, Command):
                 words=self._words(words, cell),
                 environment=_environment(cell),
                 place=str(place or ""),
-                beside=place is None or (self.number("jobs") or 1) > 1,
+                beside=place is None or dict(options).get("jobs", "1") != "1",
             )
             for cell in found
         )
