@@ -82,6 +82,7 @@ def project(tmp_path: Path) -> Path:
     made.mkdir()
     (made / "Makefile").write_text(MAKEFILE)
     (made / "Dockerfile").write_text("FROM debian:bookworm\nCOPY said /\n")
+    (made / ".dockerignore").write_text("*\n!said\n")
     (made / ".gitignore").write_text("bundles\n")
     git = ("git", "-C", str(made), "-c", "user.name=a", "-c", "user.email=a@example.org")
     subprocess.run([*git, "init", "-q"], check=True)
@@ -145,7 +146,13 @@ def test_three_branches_and_four_targets_on_three_machines_one_of_which_dies(
     assert again.returncode == 0, again.stderr
     states = {row["cell"]: row["state"] for row in json.loads(again.stdout)}
     stayed = {row["cell"] for row in rows if row["where"] != "two"}
-    assert {states[cell] for cell in stayed} == {"unchanged"}
+    kept = Path(environment["XDG_STATE_HOME"], "rbuild/matrix")
+    why = {
+        cell: [step["why"] for step in json.loads(file.read_text())["steps"]]
+        for cell in stayed
+        for file in kept.glob(f"*/cells/{cell}/metadata.json")
+    }
+    assert {states[cell] for cell in stayed} == {"unchanged"}, why
 
 
 def test_a_node_that_nobody_knows_is_an_error_before_anything_starts(
