@@ -51,7 +51,8 @@ def remains_after_cleaning(rbuild: Rbuild) -> list[str]:
     """
     for _ in range(2):
         assert rbuild("clean").returncode == 0
-    return remains(rbuild)
+    found = remains(rbuild)
+    return [*found, rbuild("clean", "--dry-run").stdout] if found else []
 
 
 def remains_now(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
