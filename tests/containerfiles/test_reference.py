@@ -29,12 +29,12 @@ KNOWN: Final[dict[str, list[str]]] = json.loads(
 
 def _pairs() -> Iterator[ParameterSet]:
     """Each case with both engines. In podman is a buildah: in CI they build cases by turns, and
-    an eighth of them, so that it takes a few minutes.
+    a sixteenth of them, so that it takes a few minutes.
     """
     for engine, name in enumerate(_ENGINES):
         for number, case in enumerate(CASES):
             marks = [pytest.mark.xdist_group(name)]
-            if number % 16 != 4 * engine:
+            if number % 32 != 4 * engine:
                 marks.append(pytest.mark.exhaustive)
             yield pytest.param(name, case, marks=marks, id=f"{name}-{case.name}")
 

@@ -77,7 +77,7 @@ def _rows() -> Iterator[ParameterSet]:
         engine, _, variant = setup.partition(":")
         for number, name in enumerate(_CASES):
             marks = [pytest.mark.xdist_group(setup)]
-            if setup in _BY_HAND or number % 2 != turn % 2:
+            if setup in _BY_HAND or number % 4 != turn % 2:
                 marks.append(pytest.mark.exhaustive)
             parameters = (engine, variant, cases[name])
             yield pytest.param(*parameters, marks=marks, id=f"{setup}-{name}")
