@@ -22,7 +22,7 @@ COPY file /copied/
 FROM debian:bookworm
 ARG WORD=none
 ENV A=$WORD
-WORKDIR /work
+WORKDIR /w
 COPY --chmod=0640 sub ./sub
 RUN --mount=type=cache,target=/c --mount=type=bind,target=/ctx \\
   cat /ctx/file > /of-context && mkdir x && date +%N > /anew
@@ -59,8 +59,8 @@ COPY --from=made /made /
 """
 IMAGE = """\
 cd / && find work copied of-context c ctx m run etc -exec stat -c '%n %F %a %u:%g' {} + 2>&1 | sort
-stat -c '%n %Y' /work/sub /work/sub/* /work/x/file /work/late/*
-md5sum /work/* /work/*/* /of-context 2>&1
+stat -c '%n %Y' /w/sub /w/sub/* /w/x/file /w/late/*
+md5sum /w/* /w/*/* /of-context 2>&1
 env | grep -v HOSTNAME | sort
 """
 
