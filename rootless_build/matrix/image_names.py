@@ -8,12 +8,8 @@ plan can't be known before it is done has all names.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import re
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,12 +18,12 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from rootless_build.matrix.own_program import command
 from rootless_build.model.references import canonical
-from rootless_build.process import programs, stops
+from rootless_build.process import programs
+from rootless_build.process.locks import locked
 
 _ALL: Final = "all"
-_LOOK: Final = 0.1
-"""Seconds between two attempts to have a name."""
 _HARMLESS: Final = re.compile(
     r"\s*@?(mkdir|rm|cp|mv|ln|touch|echo|printf|true|test|:|chmod|install)( [^;&|`$()<>]*)?\s*"
 )
@@ -56,11 +52,11 @@ def held(
     names = _names(project, words, environment, place)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
-        stack.enter_context(_locked(place / _ALL, exclusive=names is None))
+        stack.enter_context(locked(place / _ALL, exclusive=names is None))
         # In one order for all, so that nobody waits for who waits for him.
         for name in sorted(names or ()):
             digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
-            stack.enter_context(_locked(place / digest, exclusive=True))
+            stack.enter_context(locked(place / digest))
         yield
 
 
@@ -73,7 +69,7 @@ def _names(
     """The names that the plan's builds give; None where they are not known."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     own = ("-C", str(project), "--format", "json")
-    argv = (sys.executable, "-P", "-m", "rootless_build", "plan", *own, *words)
+    argv = command("plan", *own, *words)
     done = programs.capture(argv, environment=environment, directory=directory)
     if done.status != 0:
         return None
@@ -95,21 +91,3 @@ def _names(
             case _:
                 return None
     return frozenset(found)
-
-
-@contextmanager
-def _locked(file: Path, *, exclusive: bool) -> Iterator[None]:
-    how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-            except BlockingIOError:
-                stops.check()
-                time.sleep(_LOOK)
-            else:
-                break
-        yield
-    finally:
-        os.close(descriptor)

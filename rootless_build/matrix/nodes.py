@@ -21,8 +21,9 @@ import msgspec
 from msgspec import Struct
 
 from rootless_build.files.replacing import replace_content
+from rootless_build.matrix.own_program import command
 from rootless_build.matrix.placement import Needs, Options
-from rootless_build.matrix.work import Job, Result, command
+from rootless_build.matrix.work import Job, Result
 from rootless_build.model import platforms
 from rootless_build.model.errors import UsageError
 from rootless_build.model.structs import replace

@@ -6,12 +6,10 @@ taken from what came that its type does not name.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,10 +20,12 @@ from msgspec import Struct
 from rootless_build.files.private_directories import private_directory
 from rootless_build.matrix import archives, image_names
 from rootless_build.matrix.commits import Commit, Commits
+from rootless_build.matrix.own_program import command
 from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.plan import Pairs
 from rootless_build.model.text import shown
 from rootless_build.process import programs, user_directories
+from rootless_build.process.locks import locked
 
 LACKING: Final = "lacking"
 """The state of a cell whose commit the worker does not have."""
@@ -131,12 +131,6 @@ def do(data: bytes) -> bytes:
     return msgspec.msgpack.encode(result)
 
 
-def command(*words: str) -> tuple[str, ...]:
-    """rbuild with these words, as a process of its own."""
-    # -P: nothing is imported from the directory that it is started in.
-    return (sys.executable, "-P", "-m", "rootless_build", *words)
-
-
 def place_for(key: str) -> Path:
     """Where a matrix is kept on this machine."""
     return user_directories.state() / "rbuild" / "matrix" / key
@@ -147,7 +141,7 @@ def _done(job: Job, result: Result) -> Result:
     commits = Commits(place)
     if not job.place:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(place / "commits.lock"):
+        with locked(place / "commits.lock"):
             if job.commits:
                 with private_directory() as directory:
                     (directory / "commits").write_bytes(job.commits)
@@ -157,8 +151,8 @@ def _done(job: Job, result: Result) -> Result:
     cell = place / "cells" / job.cell
     cell.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The same cell may be asked for twice, where a worker was believed to be lost.
-    with _locked(cell / "lock"):
-        with _locked(place / "worktrees.lock"):
+    with locked(cell / "lock"):
+        with locked(place / "worktrees.lock"):
             tree = commits.worktree(cell, job.project, job.commit)
         with _own_images(job, place, tree / job.below):
             result = _built(job, cell, tree / job.below, result)
@@ -229,11 +223,3 @@ def _packed(result: Result) -> Result:
 def _last_words(log: Path) -> str:
     lines = log.read_bytes()[-4096:].decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else ""
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Nobody else is in there with the same file."""
-    with file.open("wb") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield

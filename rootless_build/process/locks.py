@@ -1,4 +1,6 @@
-"""Directories of this user's alone, and of a process that lives: locked while it does."""
+"""What is locked while a process lives: directories of this user's alone, and files that several
+processes have in turn.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,16 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+from rootless_build.process import stops
+
+_LOOK: Final = 0.1
+"""Seconds between two attempts to have a file."""
 
 
 @contextmanager
@@ -49,3 +58,24 @@ def is_private(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return seen.st_uid == os.geteuid() and not seen.st_mode & 0o077
+
+
+@contextmanager
+def locked(file: Path, *, exclusive: bool = True) -> Iterator[None]:
+    """Have a file, which is made where it is not there; waits for others. A thread that is stopped
+    meanwhile raises KeyboardInterrupt. Raises OSError.
+    """
+    how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stops.check()
+                time.sleep(_LOOK)
+            else:
+                break
+        yield
+    finally:
+        os.close(descriptor)
